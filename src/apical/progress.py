@@ -1,0 +1,97 @@
+"""How far long work is: a bar with rate and time left on a terminal, plain lines elsewhere, always on stderr."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Protocol
+
+__all__ = ["Progress", "progress"]
+
+SECONDS_BETWEEN_LINES = 5.0
+
+
+class Progress(Protocol):
+    """What long work tells of itself."""
+
+    def advance(self, steps: int = 1, note: str = "") -> None:
+        """`steps` more are done; `note` is a word on how it goes."""
+
+
+@contextmanager
+def progress(title: str, total: int | None, unit: str) -> Iterator[Progress]:
+    """Show how far `total` units of work are; an unknown total shows the count and the rate."""
+    if sys.stderr.isatty():
+        with _bar(title, total, unit) as bar:
+            yield bar
+    else:
+        lines = _Lines(title, total, unit)
+        yield lines
+        lines.say()
+
+
+@contextmanager
+def _bar(title: str, total: int | None, unit: str) -> Iterator[Progress]:
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+    from rich.progress import Progress as RichProgress
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn(f"{unit}, {{task.fields[rate]}}"),
+        TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[note]}"),
+    )
+    with RichProgress(*columns, console=Console(stderr=True)) as rich:
+        yield _Bar(rich, title, total)
+
+
+class _Bar:
+    def __init__(self, rich: object, title: str, total: int | None) -> None:
+        from rich.progress import Progress as RichProgress
+
+        assert isinstance(rich, RichProgress)
+        self.rich = rich
+        self.task = rich.add_task(title, total=total, rate="", note="")
+
+    def advance(self, steps: int = 1, note: str = "") -> None:
+        task = self.rich.tasks[0]
+        rate = f"{task.speed:.1f}/s" if task.speed else ""
+        self.rich.update(self.task, advance=steps, rate=rate, note=note)
+
+
+@dataclass
+class _Lines:
+    title: str
+    total: int | None
+    unit: str
+    done: int = 0
+    note: str = ""
+    began: float = field(default_factory=time.monotonic)
+    said: float = field(default_factory=time.monotonic)
+
+    def advance(self, steps: int = 1, note: str = "") -> None:
+        self.done += steps
+        self.note = note
+        if time.monotonic() - self.said >= SECONDS_BETWEEN_LINES:
+            self.say()
+
+    def say(self) -> None:
+        self.said = time.monotonic()
+        passed = max(self.said - self.began, 1e-9)
+        rate = self.done / passed
+        of = f"/{self.total}" if self.total is not None else ""
+        left = ""
+        if self.total is not None and 0 < self.done < self.total:
+            left = f", {(self.total - self.done) / rate:.0f} s left"
+        note = f", {self.note}" if self.note else ""
+        line = f"{self.title}: {self.done}{of} {self.unit}, {rate:.1f}/s{left}{note}"
+        sys.stderr.write(line + "\n")
+        sys.stderr.flush()

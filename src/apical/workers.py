@@ -1,0 +1,229 @@
+"""Work that may crash, hang or eat memory, done in processes of its own: items come in, results go out in order."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import resource
+import signal
+import sys
+import time
+import traceback
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from multiprocessing.connection import Connection, wait
+from multiprocessing.process import BaseProcess
+from typing import Generic, TypeVar
+
+from apical.errors import ApicalError
+
+__all__ = ["Crash", "available_cores", "ordered_map"]
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+AHEAD = 2
+"""Items handed to a worker at once, so that it never waits for the parent."""
+
+
+@dataclass(frozen=True, slots=True)
+class Crash:
+    """Why there is no result: in our own words, without a text that may come from a patient's file."""
+
+    reason: str
+
+
+@dataclass(slots=True)
+class _Worker(Generic[Item]):
+    process: BaseProcess
+    connection: Connection
+    pending: deque[tuple[int, Item]] = field(default_factory=deque)
+    deadline: float = float("inf")
+
+
+def available_cores() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def ordered_map(
+    function: Callable[[Item], Result],
+    items: Iterable[Item],
+    *,
+    processes: int,
+    timeout_s: float,
+    memory_mb: int | None = None,
+) -> Iterator[Result | Crash | ApicalError]:
+    """Yield `function(item)` for each item, in order; a failure is yielded in its place, and the rest goes on.
+
+    At most a few items a process are in flight, so memory does not grow with their number. A worker that
+    dies, or that takes longer than `timeout_s` for one item, is replaced.
+    """
+    pool = _Pool(function, iter(items), processes, timeout_s, memory_mb)
+    try:
+        yield from pool.results()
+    finally:
+        pool.close()
+
+
+class _Pool(Generic[Item, Result]):
+    def __init__(
+        self,
+        function: Callable[[Item], Result],
+        items: Iterator[Item],
+        processes: int,
+        timeout_s: float,
+        memory_mb: int | None,
+    ) -> None:
+        self.function, self.items = function, items
+        self.timeout_s, self.memory_mb = timeout_s, memory_mb
+        self.context = multiprocessing.get_context("spawn")
+        self.again: deque[tuple[int, Item]] = deque()
+        self.done: dict[int, Result | Crash | ApicalError] = {}
+        self.taken = self.given = 0
+        self.exhausted = False
+        self.workers: list[_Worker[Item]] = [self._start() for _ in range(processes)]
+
+    def results(self) -> Iterator[Result | Crash | ApicalError]:
+        while True:
+            self._feed()
+            while self.given in self.done:
+                yield self.done.pop(self.given)
+                self.given += 1
+                self._feed()
+            if self.given == self.taken and self.exhausted:
+                return
+            self._collect()
+
+    def close(self) -> None:
+        for worker in self.workers:
+            worker.process.terminate()
+        for worker in self.workers:
+            worker.process.join()
+            worker.connection.close()
+
+    def _start(self) -> _Worker[Item]:
+        ours, theirs = self.context.Pipe()
+        process = self.context.Process(
+            target=_serve, args=(self.function, theirs, self.memory_mb), daemon=True
+        )
+        with _one_thread():
+            process.start()
+        theirs.close()
+        return _Worker(process, ours)
+
+    def _feed(self) -> None:
+        """Hand out items, as long as not too many results wait for an earlier one."""
+        window = 2 * AHEAD * len(self.workers)
+        for worker in self.workers:
+            while len(worker.pending) < AHEAD and (self.again or self.taken - self.given < window):
+                entry = self.again.popleft() if self.again else self._next()
+                if entry is None:
+                    return
+                if not worker.pending:
+                    worker.deadline = time.monotonic() + self.timeout_s
+                worker.pending.append(entry)
+                self._send(worker, entry)
+
+    def _send(self, worker: _Worker[Item], entry: tuple[int, Item]) -> None:
+        try:
+            worker.connection.send(entry)
+        except (BrokenPipeError, ConnectionResetError):
+            pass  # it has just died: `_collect` sees that and hands its items to the next one
+
+    def _next(self) -> tuple[int, Item] | None:
+        for item in self.items:
+            self.taken += 1
+            return self.taken - 1, item
+        self.exhausted = True
+        return None
+
+    def _collect(self) -> None:
+        busy = [worker for worker in self.workers if worker.pending]
+        if not busy:
+            return
+        soonest = min(worker.deadline for worker in busy)
+        ready = wait([worker.connection for worker in busy], timeout=max(0.0, soonest - time.monotonic()))
+        for worker in busy:
+            if worker.connection in ready:
+                self._receive(worker)
+            elif time.monotonic() >= worker.deadline:
+                self._replace(worker, Crash(f"took longer than {self.timeout_s:g} s to decode"))
+
+    def _receive(self, worker: _Worker[Item]) -> None:
+        try:
+            index, result = worker.connection.recv()
+        except (EOFError, ConnectionResetError):
+            worker.process.join()
+            self._replace(worker, Crash(f"the decoder died ({_exit_text(worker.process.exitcode)})"))
+            return
+        worker.pending.popleft()
+        worker.deadline = time.monotonic() + self.timeout_s
+        self.done[index] = result
+
+    def _replace(self, worker: _Worker[Item], crash: Crash) -> None:
+        """Blame the item at the head; those behind it go to another worker."""
+        worker.process.kill()
+        worker.process.join()
+        worker.connection.close()
+        index, _ = worker.pending.popleft()
+        self.done[index] = crash
+        self.again.extend(worker.pending)
+        self.workers[self.workers.index(worker)] = self._start()
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Let what starts now use one thread for matrix products: the processes are the parallelism."""
+    names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+    before = {name: os.environ.get(name) for name in names}
+    os.environ.update(dict.fromkeys(names, "1"))
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
+
+
+def _serve(function: Callable[[Item], Result], connection: Connection, memory_mb: int | None) -> None:
+    """A worker's life: take an item, answer with its result, until the parent is gone."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    _limit_memory(memory_mb)
+    while True:
+        try:
+            index, item = connection.recv()
+        except (EOFError, ConnectionResetError):
+            return
+        connection.send((index, _attempt(function, item)))
+
+
+def _attempt(function: Callable[[Item], Result], item: Item) -> Result | Crash | ApicalError:
+    try:
+        return function(item)
+    except ApicalError as error:
+        return error
+    except MemoryError:
+        return Crash("needed more memory than one file may take")
+    except Exception as error:  # noqa: BLE001  A decoder may raise anything; its text may hold what a patient's file says
+        place = traceback.extract_tb(error.__traceback__)[-1]
+        return Crash(f"the decoder failed ({type(error).__name__} in {os.path.basename(place.filename)})")  # noqa: PTH119
+
+
+def _limit_memory(memory_mb: int | None) -> None:
+    if memory_mb is None or not sys.platform.startswith("linux"):
+        return
+    with open("/proc/self/statm", encoding="ascii") as file:  # noqa: PTH123
+        held = int(file.read().split()[0]) * resource.getpagesize()
+    limit = held + memory_mb * 2**20
+    resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+
+
+def _exit_text(exitcode: int | None) -> str:
+    if exitcode is not None and exitcode < 0:
+        return signal.Signals(-exitcode).name
+    return f"exit code {exitcode}"
