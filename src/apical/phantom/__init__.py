@@ -1,0 +1,1 @@
+"""Synthetic hearts with known truth: anatomy, motion, acoustics, and writers of each public set's layout."""
