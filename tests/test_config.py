@@ -38,7 +38,7 @@ def test_null_is_off() -> None:
 
 @pytest.mark.parametrize("override", ["inner.rat=1", "siz=2"])
 def test_an_unknown_key_is_refused_with_the_nearest(override: str) -> None:
-    with pytest.raises(ApicalError, match="Did you mean '(rate|size)'"):
+    with pytest.raises(ApicalError, match=r"Did you mean '(rate|size)'"):
         read_config(Outer, overrides=[override])
 
 
@@ -68,4 +68,4 @@ def test_a_missing_recipe_is_named(tmp_path: Path) -> None:
 
 def test_settings_are_frozen() -> None:
     with pytest.raises(ValidationError):
-        Outer().name = "c"  # type: ignore[misc]
+        setattr(Outer(), "name", "c")  # noqa: B010

@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 
 from apical.dataset import CLIP_COLUMNS, Dataset, DatasetCard
-from apical.draft import Draft, Entry, Finished
+from apical.draft import Draft
 from apical.errors import ApicalError
+from apical.journal import Entry, Finished, FrameBytes
 
 PRINTS = [f"print {index}" for index in range(6)]
 
@@ -38,16 +39,37 @@ def frames_of(index: int) -> np.ndarray:
 
 
 def entry_of(index: int, **changes: Any) -> Entry:
-    clip = {**dict.fromkeys(CLIP_COLUMNS), "clip": f"c{index}", "num_frames": index + 1, "height": 4, "width": 5}
+    clip = {
+        **dict.fromkeys(CLIP_COLUMNS),
+        "clip": f"c{index}",
+        "num_frames": index + 1,
+        "height": 4,
+        "width": 5,
+    }
     clip |= {"ef_percent": 50.0 + index, "as_grade": "none" if index else None}
     trace = {"clip": f"c{index}", "frame": 0, "phase": "ed", "structure": "lv", "runs": [3, 17]}
     trace |= {"source_runs": None, "source_height": 4, "source_width": 5}
-    return Entry(**{"fingerprint": PRINTS[index], "clip": clip, "traces": (trace,), "num_bytes": 20 * (index + 1), **changes})
+    return Entry(
+        **{
+            "fingerprint": PRINTS[index],
+            "clip": clip,
+            "traces": (trace,),
+            "num_bytes": 20 * (index + 1),
+            **changes,
+        }
+    )
+
+
+def part_of(draft: Draft, index: int) -> FrameBytes:
+    """The frames of a clip as a worker leaves them."""
+    path = draft.parts / f"{index}.u8"
+    frames_of(index).tofile(path)
+    return FrameBytes(path, 0, path.stat().st_size)
 
 
 def fill(draft: Draft, start: int, stop: int) -> None:
     for index in range(start, stop):
-        draft.append(entry_of(index), frames_of(index))
+        draft.append(entry_of(index), part_of(draft, index))
 
 
 class FullDisk:
@@ -108,7 +130,7 @@ def test_a_transient_failure_is_tried_again(tmp_path: Path) -> None:
     folder = tmp_path / "d"
     with Draft(folder) as draft:
         draft.resume(PRINTS)
-        draft.append(entry_of(0), frames_of(0))
+        draft.append(entry_of(0), part_of(draft, 0))
         draft.append(entry_of(1, is_transient=True, num_bytes=0), None)
     with Draft(folder) as draft:
         assert draft.resume(PRINTS) == 1
@@ -140,7 +162,8 @@ def test_finished_clips_are_found_by_fingerprint(tmp_path: Path) -> None:
     assert not finished.is_current(PRINTS[:-1])
     entry, frames = finished.find(PRINTS[3])
     assert entry.clip["clip"] == "c3"
-    np.testing.assert_array_equal(frames, frames_of(3).ravel())
+    stored = np.fromfile(frames.path, dtype=np.uint8, offset=frames.offset, count=frames.num_bytes)
+    np.testing.assert_array_equal(stored, frames_of(3).ravel())
     assert "other" not in finished
 
 
@@ -149,7 +172,7 @@ def test_the_content_hash_tells_data_apart_and_nothing_else(tmp_path: Path) -> N
     assert first.card.content_sha256 == again.card.content_sha256
     with Draft(tmp_path / "c") as draft:
         draft.resume(PRINTS)
-        draft.append(entry_of(0), frames_of(0) + 1)
+        draft.append(entry_of(0, frames_sha256="other"), part_of(draft, 0))
         other = draft.finish(card())
     assert other.card.content_sha256 != first.card.content_sha256
 
@@ -161,5 +184,5 @@ def test_a_full_disk_is_said_and_nothing_is_lost(tmp_path: Path, monkeypatch: py
         with closing(draft._journal):
             monkeypatch.setattr(draft, "_journal", FullDisk())
         with pytest.raises(ApicalError, match="Free some space"):
-            draft.append(entry_of(2), frames_of(2))
+            draft.append(entry_of(2), part_of(draft, 2))
     check_whole(build(folder))

@@ -8,7 +8,9 @@ from apical.errors import ApicalError, nearest
 
 
 def test_an_error_is_one_paragraph_with_its_remedy() -> None:
-    error = ApicalError("The table has no column 'EF'", where="FileList.csv", seen="3 columns", remedy="Add it")
+    error = ApicalError(
+        "The table has no column 'EF'", where="FileList.csv", seen="3 columns", remedy="Add it"
+    )
     assert str(error) == "FileList.csv: The table has no column 'EF'. Seen: 3 columns. Add it."
 
 

@@ -50,14 +50,18 @@ def _read_recipe(path: Path) -> dict[str, Any]:
             "The recipe is not YAML", where=str(path), remedy="Mend its indentation and colons."
         ) from None
     if not isinstance(values, dict):
-        raise ApicalError("The recipe is not a table of keys", where=str(path), remedy="Write 'key: value' lines.")
+        raise ApicalError(
+            "The recipe is not a table of keys", where=str(path), remedy="Write 'key: value' lines."
+        )
     return values
 
 
 def _apply(values: dict[str, Any], override: str) -> None:
     key, equals, text = override.partition("=")
     if not equals or not key.strip():
-        raise ApicalError(f"'{override}' is no setting", remedy="Write settings as key=value or key.sub=value.")
+        raise ApicalError(
+            f"'{override}' is no setting", remedy="Write settings as key=value or key.sub=value."
+        )
     *parents, last = key.strip().split(".")
     for parent in parents:
         values = values.setdefault(parent, {})

@@ -166,7 +166,9 @@ class Dataset:
         found = self._row_of.get(clip)
         if found is None:
             raise ApicalError(
-                f"There is no usable clip '{clip}'", where=str(self.folder), remedy=nearest(clip, self._row_of)[:400]
+                f"There is no usable clip '{clip}'",
+                where=str(self.folder),
+                remedy=nearest(clip, self._row_of)[:400],
             )
         return self.usable_clips.row(found, named=True)
 

@@ -7,26 +7,27 @@ over the clips that have not changed.
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import hashlib
 import json
+import os
 import shutil
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from io import BufferedRandom, TextIOWrapper
 from itertools import islice
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
 import polars as pl
 
 from apical.dataset import EXCLUSION_COLUMNS, TRACE_COLUMNS, Dataset, DatasetCard, clip_schema
 from apical.errors import ApicalError
+from apical.journal import Entry, FrameBytes, entry_from, line_of, whole_entry
 
-__all__ = ["AUDIT", "Draft", "Entry", "Finished"]
+__all__ = ["AUDIT", "Draft"]
 
 TABLES = ("clips.parquet", "traces.parquet", "exclusions.csv")
 """Made from the journal, in this order."""
@@ -35,66 +36,13 @@ CLIPS_AT_ONCE = 2000
 COPY_BYTES = 16 * 2**20
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One journal line: a clip's rows in the tables, and how many bytes of frames it has."""
-
-    fingerprint: str
-    """Changes when the clip's files, its description, or its preparation change."""
-    clip: Mapping[str, Any]
-    traces: tuple[Mapping[str, Any], ...] = ()
-    faults: tuple[Mapping[str, Any], ...] = ()
-    num_bytes: int = 0
-    is_transient: bool = False
-    """Whether trying again may end differently: a decoder that hung, or a machine out of memory."""
-    audit: Mapping[str, Any] | None = None
-
-
-class Finished:
-    """The clips of a complete dataset, by fingerprint."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self._places: dict[str, tuple[int, int]] = {}
-        self.order: list[str] = []
-        journal = folder / "ingest.jsonl"
-        if (folder / "dataset.json").is_file() and journal.is_file():
-            self._index(journal)
-
-    def _index(self, journal: Path) -> None:
-        frames_at = line_at = 0
-        with journal.open("rb") as file:
-            for line in file:
-                entry = json.loads(line)
-                if not entry["is_transient"]:
-                    self._places[entry["fingerprint"]] = line_at, frames_at
-                self.order.append(entry["fingerprint"])
-                frames_at += entry["num_bytes"]
-                line_at += len(line)
-
-    def is_current(self, fingerprints: list[str]) -> bool:
-        """Whether these very clips, in this order, are all there."""
-        return fingerprints == self.order and all(print_ in self._places for print_ in fingerprints)
-
-    def __contains__(self, fingerprint: str) -> bool:
-        return fingerprint in self._places
-
-    def find(self, fingerprint: str) -> tuple[Entry, npt.NDArray[np.uint8]]:
-        """The entry and the frame bytes of an unchanged clip."""
-        line_at, frames_at = self._places[fingerprint]
-        with (self.folder / "ingest.jsonl").open("rb") as journal, (self.folder / "frames.u8").open("rb") as frames:
-            journal.seek(line_at)
-            entry = _entry_from(journal.readline())
-            frames.seek(frames_at)
-            return entry, np.frombuffer(frames.read(entry.num_bytes), dtype=np.uint8)
-
-
 class Draft:
     """The unfinished dataset of `folder`, locked against a second process while it is open."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.work = folder / ".draft"
+        self.parts = self.work / "parts"
 
     def __enter__(self) -> Draft:
         self.work.mkdir(parents=True, exist_ok=True)
@@ -104,15 +52,19 @@ class Draft:
         except BlockingIOError:
             self._lock.close()
             raise ApicalError(
-                "Another process is writing this dataset", where=str(self.folder), remedy="Wait until it has ended."
+                "Another process is writing this dataset",
+                where=str(self.folder),
+                remedy="Wait until it has ended.",
             ) from None
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         for name in ("_frames", "_journal"):
             if name in self.__dict__:
                 self.__dict__[name].close()
-        if self.work.is_dir() and [path.name for path in self.work.iterdir()] == ["lock"]:
+        if {path.name for path in self.work.iterdir()} <= {"lock", "parts"}:
             shutil.rmtree(self.work)
         self._lock.close()
 
@@ -123,7 +75,7 @@ class Draft:
         kept = journal_end = frames_end = 0
         frames_size = self._frames.seek(0, 2)
         for line in journal:
-            entry = _whole_entry(line)
+            entry = whole_entry(line)
             if (
                 entry is None
                 or kept == len(fingerprints)
@@ -137,17 +89,18 @@ class Draft:
         journal.close()
         self._frames.truncate(frames_end)
         self._frames.seek(frames_end)
+        shutil.rmtree(self.parts, ignore_errors=True)
+        self.parts.mkdir()
         self._journal: TextIOWrapper = (self.work / "journal.jsonl").open("a", encoding="utf-8")
         return kept
 
-    def append(self, entry: Entry, frames: npt.NDArray[np.uint8] | None) -> None:
+    def append(self, entry: Entry, frames: FrameBytes | None) -> None:
         """Add a clip: its frames first, then the line that vouches for them."""
         try:
             if frames is not None:
-                assert frames.nbytes == entry.num_bytes
-                self._frames.write(memoryview(np.ascontiguousarray(frames)).cast("B"))
-                self._frames.flush()
-            self._journal.write(_line_of(entry))
+                assert frames.num_bytes == entry.num_bytes
+                _copy(frames, self._frames)
+            self._journal.write(line_of(entry))
             self._journal.flush()
         except OSError as error:
             raise ApicalError(
@@ -161,7 +114,7 @@ class Draft:
         """All clips so far, read back from the journal."""
         with (self.work / "journal.jsonl").open("rb") as journal:
             for line in journal:
-                yield _entry_from(line)
+                yield entry_from(line)
 
     def finish(self, card: DatasetCard) -> Dataset:
         """Turn the draft into the dataset; a kill on the way leaves either the old one, the new one, or a draft."""
@@ -184,7 +137,7 @@ class Draft:
             if (self.work / name).exists():
                 (self.work / name).replace(self.folder / final)
         (self.work / "dataset.json").replace(self.folder / "dataset.json")
-        shutil.rmtree(self.work)
+        shutil.rmtree(self.parts, ignore_errors=True)
         return True
 
     def _open(self, name: str) -> BufferedRandom:
@@ -195,12 +148,28 @@ class Draft:
     def _content_hash(self) -> str:
         """Hash of the frames and of the rows, which do not depend on this machine's paths or library versions."""
         digest = hashlib.sha256()
-        with (self.work / "frames.u8").open("rb") as file:
-            while block := file.read(COPY_BYTES):
-                digest.update(block)
         for entry in self.entries():
-            digest.update(json.dumps([entry.clip, entry.traces, entry.faults], sort_keys=True).encode())
+            content = [entry.frames_sha256, entry.clip, entry.traces, entry.faults]
+            digest.update(json.dumps(content, sort_keys=True).encode())
         return digest.hexdigest()
+
+
+def _copy(frames: FrameBytes, out: BufferedRandom) -> None:
+    """Append frames from another file, within the kernel where it can."""
+    left = frames.num_bytes
+    with frames.path.open("rb") as file:
+        file.seek(frames.offset)
+        while left and hasattr(os, "copy_file_range"):
+            copied = os.copy_file_range(file.fileno(), out.fileno(), left)
+            if not copied:
+                break
+            left -= copied
+        while left and (block := file.read(min(left, COPY_BYTES))):
+            out.write(block)
+            left -= len(block)
+    out.flush()
+    if left:
+        raise OSError(errno.EIO, "a file with frames is shorter than it was")
 
 
 def _write_tables(draft: Draft) -> None:
@@ -214,12 +183,13 @@ def _write_tables(draft: Draft) -> None:
     tables = {name: [pl.DataFrame(schema=schema)] for name, schema in schemas.items()}
     offset = 0
     for batch in _batched(draft.entries(), CLIPS_AT_ONCE):
-        clips = []
+        clips: list[Mapping[str, Any]] = []
         for entry in batch:
             clips.append({**entry.clip, "offset": offset if entry.num_bytes else None})
             offset += entry.num_bytes
-        rows = (clips, [row for entry in batch for row in entry.traces], [row for entry in batch for row in entry.faults])
-        for name, part in zip(TABLES, rows, strict=True):
+        traces = [row for entry in batch for row in entry.traces]
+        faults = [row for entry in batch for row in entry.faults]
+        for name, part in zip(TABLES, (clips, traces, faults), strict=True):
             tables[name].append(pl.DataFrame(part, schema=schemas[name]))
     clips_table, traces_table, exclusions_table = (pl.concat(tables[name]) for name in TABLES)
     clips_table.write_parquet(draft.work / "clips.parquet")
@@ -242,23 +212,3 @@ def _batched(items: Iterator[Entry], size: int) -> Iterator[list[Entry]]:
     """Lists of up to `size` items."""
     while batch := list(islice(items, size)):
         yield batch
-
-
-def _line_of(entry: Entry) -> str:
-    values = {name: getattr(entry, name) for name in Entry.__dataclass_fields__}
-    return json.dumps(values, separators=(",", ":"), ensure_ascii=False) + "\n"
-
-
-def _entry_from(line: bytes) -> Entry:
-    values = json.loads(line)
-    return Entry(**{**values, "traces": tuple(values["traces"]), "faults": tuple(values["faults"])})
-
-
-def _whole_entry(line: bytes) -> Entry | None:
-    """The entry of a line, or None when a kill cut it short."""
-    if not line.endswith(b"\n"):
-        return None
-    try:
-        return _entry_from(line)
-    except (json.JSONDecodeError, UnicodeDecodeError, TypeError, KeyError):
-        return None

@@ -16,7 +16,8 @@ PACKAGE_FOLDER = Path(__file__).parent
 def parts_folders() -> list[str]:
     """The folders whose files users call by name: those with a `base.py` that says what a piece is."""
     return sorted(
-        str(path.parent.relative_to(PACKAGE_FOLDER)).replace("/", ".") for path in PACKAGE_FOLDER.rglob("base.py")
+        str(path.parent.relative_to(PACKAGE_FOLDER)).replace("/", ".")
+        for path in PACKAGE_FOLDER.rglob("base.py")
     )
 
 

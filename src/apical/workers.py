@@ -11,7 +11,7 @@ import time
 import traceback
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
@@ -128,10 +128,9 @@ class _Pool(Generic[Item, Result]):
                 self._send(worker, entry)
 
     def _send(self, worker: _Worker[Item], entry: tuple[int, Item]) -> None:
-        try:
+        # one that has just died can't take it: `_collect` sees that and hands its items to the next
+        with suppress(BrokenPipeError, ConnectionResetError):
             worker.connection.send(entry)
-        except (BrokenPipeError, ConnectionResetError):
-            pass  # it has just died: `_collect` sees that and hands its items to the next one
 
     def _next(self) -> tuple[int, Item] | None:
         for item in self.items:

@@ -1,0 +1,140 @@
+"""The door: words typed by a user come in, one stage is called, its answer is printed. No logic lives here."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from apical import registry
+from apical.errors import ApicalError
+from apical.version import VERSION
+
+__all__ = ["app", "main"]
+
+app = typer.Typer(
+    name="apical",
+    help="Label-efficient echocardiography. Research use only; not a medical device.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+)
+
+Overrides = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="[KEY=VALUE]...", help="Settings, as key=value or key.sub=value."),
+]
+
+
+@app.callback(invoke_without_command=True)
+def _door(
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version and stop.", is_eager=True)
+    ] = False,
+) -> None:
+    if version:
+        typer.echo(f"apical {VERSION}")
+        raise typer.Exit
+
+
+def _complete(folder: str) -> list[str]:
+    return registry.names(folder)
+
+
+@app.command()
+def phantom(
+    out: Annotated[Path, typer.Argument(help="A new or empty folder.")],
+    layout: Annotated[
+        str,
+        typer.Option(
+            help="Whose on-disk layout to write.", autocompletion=lambda: _complete("phantom.layouts")
+        ),
+    ],
+    patients: Annotated[int, typer.Option(min=1, help="How many synthetic patients.")] = 20,
+    seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same hearts.")] = 0,
+    dirt: Annotated[bool, typer.Option("--dirt", help="Plant the faults that real data have.")] = False,
+    processes: Annotated[
+        int | None, typer.Option(min=1, help="Worker processes; all cores unless given.")
+    ] = None,
+) -> None:
+    """Write synthetic hearts with known truth, laid out as a public data set."""
+    from apical.phantom.write import write_phantom
+
+    counts = write_phantom(layout, out, patients=patients, seed=seed, dirt=dirt, processes=processes)
+    summary = ", ".join(f"{count} {what.replace('_', ' ')}" for what, count in counts.items())
+    typer.echo(f"Wrote {out}: {summary} (synthetic).")
+
+
+@app.command()
+def ingest(
+    source: Annotated[
+        str, typer.Argument(help="How the data lie on disk.", autocompletion=lambda: _complete("sources"))
+    ],
+    folder: Annotated[Path, typer.Argument(help="The folder that holds them.")],
+    out: Annotated[Path, typer.Option(help="The dataset folder to write or to continue.")],
+    overrides: Overrides = None,
+) -> None:
+    """Turn a data set on disk into one fast, checked, de-identified dataset folder."""
+    from apical.ingest import ingest as run
+    from apical.inspect import summary_lines
+
+    typer.echo("\n".join(summary_lines(run(source, folder, out, overrides or []))))
+
+
+@app.command()
+def inspect(
+    dataset: Annotated[Path, typer.Argument(help="A dataset folder.")],
+    out: Annotated[
+        Path | None, typer.Option(help="Where the pictures go; DATASET/inspect unless given.")
+    ] = None,
+) -> None:
+    """Count what is in a dataset, draw it, and warn of what matters."""
+    from apical.inspect import inspect as run
+    from apical.inspect import report_lines
+
+    inspection = run(dataset, out or dataset / "inspect")
+    typer.echo("\n".join(report_lines(inspection)))
+
+
+@app.command(name="list")
+def list_pieces(
+    kind: Annotated[
+        str | None,
+        typer.Argument(help="sources, phantom.layouts, …", autocompletion=registry.parts_folders),
+    ] = None,
+) -> None:
+    """List the interchangeable pieces, by the names that commands take."""
+    kinds = registry.parts_folders()
+    if kind is not None and kind not in kinds:
+        from apical.errors import nearest
+
+        raise ApicalError(f"There is no kind of piece '{kind}'", remedy=nearest(kind, kinds))
+    for folder in [kind] if kind else kinds:
+        typer.echo(f"{folder}: {', '.join(registry.names(folder))}")
+
+
+@app.command()
+def doctor() -> None:
+    """Tell what this machine and this installation can do, and what is missing."""
+    from apical.doctor import findings
+
+    width = max(len(finding.name) for finding in findings())
+    for finding in findings():
+        typer.echo(f"{finding.name:<{width}}  {finding.value}")
+
+
+def main() -> None:
+    """Run the command line; a mishap that the user can mend is one paragraph on stderr and exit code 2."""
+    try:
+        app(standalone_mode=True)
+    except ApicalError as error:
+        typer.echo(f"apical: {error}", err=True)
+        if os.environ.get("APICAL_TRACEBACK"):
+            raise
+        sys.exit(2)
+    except KeyboardInterrupt:
+        typer.echo("\napical: stopped; run the same command again to continue.", err=True)
+        sys.exit(130)

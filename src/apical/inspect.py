@@ -1,0 +1,137 @@
+"""Inspect: a dataset comes in; counts, warnings, pictures and a page that opens in a browser go out."""
+
+from __future__ import annotations
+
+import base64
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import polars as pl
+from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
+
+from apical.checks import warnings_of
+from apical.dataset import Dataset
+from apical.pictures.histograms import draw_label_histograms
+from apical.pictures.montage import draw_montage
+
+__all__ = ["Inspection", "inspect", "report_lines", "summary_lines"]
+
+NOTICE = "Research use only. Not a medical device."
+REASONS_SHOWN = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Inspection:
+    """What was found, and where the page is that shows it."""
+
+    dataset: Dataset
+    by_view_and_split: pl.DataFrame
+    """Columns echo_view, split, clips, patients, frames, traced."""
+    labels: pl.DataFrame
+    """Columns label, clips, and for numbers min, median, max."""
+    faults: Mapping[tuple[str, str], int]
+    """(level, reason) with its count, the most frequent first."""
+    warnings: list[str]
+    page: Path
+
+
+def inspect(dataset_folder: Path, out: Path) -> Inspection:
+    """Count, warn, draw `montage.png` and `labels.png`, and write `index.html`, which holds all of it."""
+    dataset = Dataset.open(dataset_folder)
+    out.mkdir(parents=True, exist_ok=True)
+    inspection = Inspection(
+        dataset=dataset,
+        by_view_and_split=_by_view_and_split(dataset),
+        labels=_labels(dataset),
+        faults=_faults(dataset),
+        warnings=warnings_of(dataset),
+        page=out / "index.html",
+    )
+    draw_montage(dataset, out / "montage.png")
+    pictures = [out / "montage.png"]
+    if draw_label_histograms(dataset, out / "labels.png"):
+        pictures.append(out / "labels.png")
+    inspection.page.write_text(_page(inspection, pictures), encoding="utf-8")
+    return inspection
+
+
+def summary_lines(dataset: Dataset) -> list[str]:
+    """What an ingest left, in a few lines."""
+    card, counts = dataset.card, dataset.card.counts
+    synthetic = " (synthetic)" if card.is_synthetic else ""
+    lines = [
+        f"{dataset.folder}: {counts.get('usable_clips', 0)} of {counts['clips']} clips, "
+        f"{counts.get('frames', 0)} frames, {counts['patients']} patients, "
+        f"{counts.get('traced_frames', 0)} traced frames{synthetic}",
+        f"Licence: {card.licence}",
+    ]
+    lines += [
+        f"  {count} × {level}: {reason}"
+        for (level, reason), count in list(_faults(dataset).items())[:REASONS_SHOWN]
+    ]
+    if sum(card.exclusions.values()):
+        lines.append(f"Every exclusion and note stands in {dataset.folder / 'exclusions.csv'}.")
+    return [*lines, NOTICE]
+
+
+def report_lines(inspection: Inspection) -> list[str]:
+    """The whole inspection for a terminal."""
+    with pl.Config(
+        tbl_rows=-1,
+        tbl_cols=-1,
+        tbl_hide_dataframe_shape=True,
+        tbl_hide_column_data_types=True,
+        tbl_width_chars=120,
+    ):
+        tables = [str(table) for table in (inspection.by_view_and_split, inspection.labels) if table.height]
+    warnings = [f"! {warning}" for warning in inspection.warnings]
+    return [*summary_lines(inspection.dataset), *tables, *warnings, f"Page: {inspection.page}"]
+
+
+def _by_view_and_split(dataset: Dataset) -> pl.DataFrame:
+    traced = dataset.traces.group_by("clip").agg(pl.col("frame").n_unique().alias("traced"))
+    return (
+        dataset.usable_clips.join(traced, on="clip", how="left")
+        .group_by("echo_view", "split")
+        .agg(
+            pl.len().alias("clips"),
+            pl.col("patient").n_unique().alias("patients"),
+            pl.col("num_frames").sum().alias("frames"),
+            pl.col("traced").sum().alias("traced frames"),
+        )
+        .sort("echo_view", "split")
+    )
+
+
+def _labels(dataset: Dataset) -> pl.DataFrame:
+    """A row for each label that any usable clip has."""
+    rows: list[tuple[object, ...]] = []
+    for name in dataset.label_names:
+        values = dataset.usable_clips[name].drop_nulls()
+        if values.dtype == pl.String:
+            words = ", ".join(f"{word} {count}" for word, count in sorted(Counter(values).items()))
+            rows.append((name, len(values), None, None, None, words))
+        elif len(values):
+            rows.append((name, len(values), values.min(), values.median(), values.max(), ""))
+    numbers = dict.fromkeys(("min", "median", "max"), pl.Float64)
+    schema = {"label": pl.String, "clips": pl.Int64, **numbers, "words": pl.String}
+    return pl.DataFrame(rows, schema=schema, orient="row")
+
+
+def _faults(dataset: Dataset) -> dict[tuple[str, str], int]:
+    pairs = dataset.exclusions.select("level", "reason").iter_rows()
+    return dict(Counter(pairs).most_common())
+
+
+def _page(inspection: Inspection, pictures: list[Path]) -> str:
+    environment = Environment(
+        loader=PackageLoader("apical", "pages"),
+        autoescape=select_autoescape(default=True),
+        undefined=StrictUndefined,
+    )
+    embedded = {path.stem: base64.b64encode(path.read_bytes()).decode() for path in pictures}
+    return environment.get_template("inspect.html").render(
+        inspection=inspection, card=inspection.dataset.card, pictures=embedded, notice=NOTICE
+    )

@@ -1,0 +1,1 @@
+"""Measures taken from masks: volumes by discs, ejection fraction."""

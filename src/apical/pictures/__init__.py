@@ -1,0 +1,1 @@
+"""Drawings, a file each: arrays and tables come in, PNG files go out."""

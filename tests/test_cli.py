@@ -1,0 +1,77 @@
+"""The door: quick, polite, and with nothing behind it but the stages."""
+
+from __future__ import annotations
+
+import resource
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from apical import registry
+from apical.version import VERSION
+
+
+def apical(*words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, "-m", "apical", *words], capture_output=True, text=True)
+
+
+def test_help_answers_in_under_half_a_second() -> None:
+    """Of processor time, so that a busy machine does not count; the best of five."""
+    times = []
+    for _ in range(5):
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        assert "Research use only" in apical("--help").stdout
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        times.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
+    assert min(times) < 0.5
+
+
+def test_help_loads_nothing_heavy() -> None:
+    code = "import sys, apical.cli; print({'torch', 'polars', 'numpy', 'pydantic', 'av'} & set(sys.modules))"
+    answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert answer.stdout.strip() == "set()"
+
+
+def test_the_version_is_told() -> None:
+    assert apical("--version").stdout.strip() == f"apical {VERSION}"
+
+
+def test_every_piece_is_listed() -> None:
+    listed = apical("list", "sources").stdout
+    assert all(name in listed for name in registry.names("sources"))
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (("list", "source"), "Did you mean 'sources'"),
+        (("inspect", "/nowhere"), "no complete dataset"),
+        (("ingest", "camsu", ".", "--out", "/tmp/x"), "Did you mean 'camus'"),
+        (("phantom", "/tmp/x", "--layout", "camsu"), "Did you mean 'camus'"),
+    ],
+)
+def test_a_mishap_is_one_paragraph_and_exit_code_2(words: tuple[str, ...], expected: str) -> None:
+    answer = apical(*words)
+    assert answer.returncode == 2
+    assert expected in answer.stderr
+    assert "Traceback" not in answer.stderr
+    assert len(answer.stderr.strip().splitlines()) == 1
+
+
+def test_the_road_from_phantom_to_page(phantom_folder: Callable[..., Path], tmp_path: Path) -> None:
+    source, out = phantom_folder("echonet_dynamic"), tmp_path / "dataset"
+    ingested = apical("ingest", "echonet_dynamic", str(source), "--out", str(out), "processes=1")
+    assert ingested.returncode == 0, ingested.stderr
+    assert "8 of 8 clips" in ingested.stdout
+    inspected = apical("inspect", str(out))
+    assert inspected.returncode == 0, inspected.stderr
+    assert (out / "inspect" / "index.html").is_file()
+
+
+def test_the_doctor_says_what_there_is() -> None:
+    told = apical("doctor").stdout
+    for name in ("apical", "python", "torch", "cpu bf16", "memory", "dicom codecs", "extra 'dev'"):
+        assert name in told
