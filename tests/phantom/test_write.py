@@ -3,6 +3,7 @@ from __future__ import annotations
 import hashlib
 import json
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
@@ -61,7 +62,7 @@ def test_an_interrupted_run_is_simply_run_again(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("other", [{"patients": 2}, {"seed": 1}, {"dirt": True}])
-def test_a_folder_of_another_phantom_is_refused(other: dict[str, int], tmp_path: Path) -> None:
+def test_a_folder_of_another_phantom_is_refused(other: dict[str, Any], tmp_path: Path) -> None:
     write_phantom("tmed2", tmp_path / "set", patients=1, processes=1)
     with pytest.raises(ApicalError, match="another synthetic data set"):
         write_phantom("tmed2", tmp_path / "set", **{"patients": 1, "processes": 1, **other})
@@ -75,7 +76,7 @@ def test_a_folder_with_foreign_files_is_refused_and_untouched(tmp_path: Path) ->
 
 
 @pytest.mark.parametrize("wrong", [{"patients": 0}, {"patients": 1, "seed": -1}])
-def test_nonsense_is_refused_before_anything_is_written(wrong: dict[str, int], tmp_path: Path) -> None:
+def test_nonsense_is_refused_before_anything_is_written(wrong: dict[str, Any], tmp_path: Path) -> None:
     with pytest.raises(ApicalError, match="nothing to write"):
         write_phantom("tmed2", tmp_path / "set", **wrong)
     assert not (tmp_path / "set").exists()
