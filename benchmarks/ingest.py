@@ -87,9 +87,8 @@ def compare_speed(hearts: Path, scratch: Path, clips: int, rounds: int) -> None:
             )
             shutil.rmtree(out)
     rival = statistics.median(row["frames"] / row["cpu_s"] for row in rows[opencv])
-    print(
-        f"{clips} clips, {rows['opencv decode only, 1 process'][0]['frames']} frames, median of {rounds} rounds, {cores} cores"
-    )
+    frames = rows[opencv][0]["frames"]
+    print(f"{clips} clips, {frames} frames, median of {rounds} rounds, {cores} cores")
     print(f"{'':36} frames/s wall   frames/s of CPU time   per core, beside OpenCV")
     for name, results in rows.items():
         wall = statistics.median(row["frames"] / row["wall_s"] for row in results)

@@ -17,9 +17,10 @@ from typing import Any, Literal
 
 from apical import registry
 from apical.config import Config, read_config
-from apical.dataset import CLIP_COLUMNS, Dataset, DatasetCard
+from apical.dataset import Dataset, DatasetCard
 from apical.deidentification import Deidentifier, write_audit
 from apical.draft import Draft
+from apical.entries import entry_of
 from apical.errors import ApicalError
 from apical.journal import Entry, Finished, FrameBytes
 from apical.pixels.task import Prepared, Settings, Task
@@ -134,6 +135,10 @@ class _Job:
             thumbnails=thumbnails,
         )
 
+    def entry(self, record: ClipRecord, print_: str, prepared: Prepared) -> Entry:
+        source_path = self.deidentifier.source_path(record)
+        return entry_of(record, prepared, print_, self.source.labels, source_path)
+
 
 def _checked(folder: Path, out: Path) -> Path:
     if not folder.is_dir():
@@ -208,57 +213,13 @@ def _next_entry(
     if print_ in finished:
         return finished.find(print_)
     if _known_faulty(record):
-        return _entry(job, record, print_, _NOTHING), None
+        return job.entry(record, print_, Prepared()), None
     result = next(results)
     if isinstance(result, Prepared):
-        return _entry(job, record, print_, result), result.frames
+        return job.entry(record, print_, result), result.frames
     reason = result.reason if isinstance(result, Crash) else result.what
-    left_out = replace(_NOTHING, faults=(Fault(level="clip", reason=reason),))
-    return _entry(job, record, print_, left_out, is_transient=isinstance(result, Crash)), None
-
-
-_NOTHING = Prepared()
-
-
-def _entry(
-    job: _Job, record: ClipRecord, print_: str, prepared: Prepared, *, is_transient: bool = False
-) -> Entry:
-    faults = (*record.faults, *prepared.faults)
-    excluded = next((fault.reason for fault in faults if fault.level == "clip"), None)
-    if excluded is None and prepared.frames is None:
-        excluded = "it is listed, but has no file"
-        faults = (*faults, Fault(level="clip", reason=excluded))
-    path = job.deidentifier.source_path(record)
-    return Entry(
-        fingerprint=print_,
-        clip=_clip_row(job, record, prepared, path, excluded),
-        traces=prepared.traces,
-        faults=tuple({"clip": record.clip, "source_path": path, **asdict(fault)} for fault in faults),
-        num_bytes=0 if prepared.frames is None else prepared.frames.num_bytes,
-        frames_sha256=prepared.frames_sha256,
-        is_transient=is_transient,
-        audit=prepared.audit,
-    )
-
-
-def _clip_row(
-    job: _Job, record: ClipRecord, prepared: Prepared, path: str | None, excluded: str | None
-) -> dict[str, Any]:
-    return {
-        **dict.fromkeys(CLIP_COLUMNS),
-        "clip": record.clip,
-        "patient": record.patient,
-        "study": record.study,
-        "echo_view": record.echo_view,
-        "split": record.split,
-        "is_cine": record.is_cine,
-        "num_frames": 0,
-        "source_path": path,
-        "source_files": len(record.files),
-        **prepared.columns,
-        **{name: record.labels.get(name) for name in job.source.labels},
-        "excluded": excluded,
-    }
+    left_out = Prepared(faults=(Fault(level="clip", reason=reason),))
+    return replace(job.entry(record, print_, left_out), is_transient=isinstance(result, Crash)), None
 
 
 def _card(job: _Job, draft: Draft) -> DatasetCard:

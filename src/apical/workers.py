@@ -15,6 +15,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
+from pathlib import Path
 from typing import Generic, TypeVar
 
 from apical.errors import ApicalError
@@ -209,15 +210,22 @@ def _attempt(function: Callable[[Item], Result], item: Item) -> Result | Crash |
     except MemoryError:
         return Crash("needed more memory than one file may take")
     except Exception as error:  # noqa: BLE001  A decoder may raise anything; its text may hold what a patient's file says
-        place = traceback.extract_tb(error.__traceback__)[-1]
-        return Crash(f"the decoder failed ({type(error).__name__} in {os.path.basename(place.filename)})")  # noqa: PTH119
+        return Crash(_failure_text(error))
+
+
+def _failure_text(error: Exception) -> str:
+    """What kind of failure it was and where, but not its own words."""
+    place = traceback.extract_tb(error.__traceback__)[-1]
+    path = Path(place.filename)
+    if path.is_relative_to(Path(__file__).parent):
+        return f"an internal error ({type(error).__name__} in {path.name}, line {place.lineno}); please report it"
+    return f"the decoder failed ({type(error).__name__} in {path.name})"
 
 
 def _limit_memory(memory_mb: int | None) -> None:
     if memory_mb is None or not sys.platform.startswith("linux"):
         return
-    with open("/proc/self/statm", encoding="ascii") as file:  # noqa: PTH123
-        held = int(file.read().split()[0]) * resource.getpagesize()
+    held = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0]) * resource.getpagesize()
     limit = held + memory_mb * 2**20
     resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
+from PIL import Image
 
 from apical import runlength
 from apical.errors import ApicalError
@@ -22,7 +22,7 @@ from apical.pixels.sector import Sector, blank_outside, find_sector
 from apical.pixels.task import Prepared, Settings, Task
 from apical.pixels.traces import trace_rows
 from apical.readers import reader_for
-from apical.readers.base import Box, Recording
+from apical.readers.base import Box, Frames, Recording
 from apical.sources.base import ClipRecord, Fault
 
 __all__ = ["prepare"]
@@ -35,31 +35,22 @@ HASH_BLOCK = 2**20
 def prepare(task: Task) -> Prepared:
     """Decode, blank what is outside the sector, fit to the working size, rasterise the traces."""
     record, settings = task.record, task.settings
-    recordings = [_read(task.folder, file) for file in record.files]
-    merged = _merged(recordings)
-    frames, faults = merged.frames, [*_oddities(record, merged, settings)]
+    merged = _merged([_read(task.folder, file) for file in record.files])
     columns: dict[str, Any] = {"source_sha256": _hash(task.folder, record.files)}
-    if int(frames.max(initial=0)) < DARKEST_CLIP:
-        return _excluded("all frames are blank", columns, faults, merged)
-    sector = find_sector(frames, merged.region)
-    if sector is None and settings.must_find_sector:
-        reason = "no ultrasound sector was found, so text in the picture could not be blanked"
-        return _excluded(reason, columns, faults, merged)
-    before = frames[len(frames) // 2].copy() if task.thumbnails else None
-    blanked = blank_outside(frames, sector) if sector and settings.blanks_outside_sector else 0.0
-    if task.thumbnails and before is not None:
-        _draw_thumbnail(task.thumbnails / f"{record.clip}.png", before, frames[len(frames) // 2])
-    height, width = frames.shape[1:]
-    box = sector.box if sector and settings.crops_to_sector else Box(0, 0, height, width)
-    fit = make_fit(height, width, box, settings.height, settings.width, settings.fit)
-    columns |= _columns(record, merged, fit, sector, box)
-    traces, trace_faults = trace_rows(task.folder, record, fit, len(frames))
-    stored = np.ascontiguousarray(fit.frames(frames))
+    faults = _oddities(record, merged, settings)
+    sector = find_sector(merged.frames, merged.region)
+    if reason := _reason_to_exclude(merged, sector, settings):
+        fault = Fault(level="clip", reason=reason)
+        return Prepared(columns=columns, faults=(*faults, fault), audit=_audit(merged, sector, 0.0))
+    blanked = _blank(task, merged, sector)
+    fit = _fit(merged, sector, settings)
+    stored = _stored(merged, fit, sector if settings.blanks_outside_sector else None)
     stored.tofile(task.frames_path)
+    traces, trace_faults = trace_rows(task.folder, record, fit, len(stored))
     return Prepared(
         frames=FrameBytes(task.frames_path, 0, stored.nbytes),
         frames_sha256=hashlib.sha256(stored.data).hexdigest(),
-        columns=columns,
+        columns=columns | _columns(record, merged, fit, sector),
         traces=traces,
         faults=(*faults, *trace_faults),
         audit=_audit(merged, sector, blanked),
@@ -102,15 +93,41 @@ def _oddities(record: ClipRecord, merged: Recording, settings: Settings) -> list
     return [Fault(level="note", reason=note) for note in notes]
 
 
-def _excluded(reason: str, columns: dict[str, Any], faults: list[Fault], merged: Recording) -> Prepared:
-    fault = Fault(level="clip", reason=reason)
-    audit = _audit(merged, None, 0.0)
-    return Prepared(columns=columns, faults=(*faults, fault), audit=audit)
+def _reason_to_exclude(merged: Recording, sector: Sector | None, settings: Settings) -> str | None:
+    if int(merged.frames.max(initial=0)) < DARKEST_CLIP:
+        return "all frames are blank"
+    if sector is None and settings.must_find_sector:
+        return "no ultrasound sector was found, so text in the picture could not be blanked"
+    return None
 
 
-def _columns(
-    record: ClipRecord, merged: Recording, fit: Fit, sector: Sector | None, box: Box
-) -> dict[str, Any]:
+def _blank(task: Task, merged: Recording, sector: Sector | None) -> float:
+    """Make what lies outside the sector black; return its share of all that was not."""
+    middle = len(merged.frames) // 2
+    before = merged.frames[middle].copy() if task.thumbnails else None
+    blanks = sector is not None and task.settings.blanks_outside_sector
+    blanked = blank_outside(merged.frames, sector) if sector and blanks else 0.0
+    if task.thumbnails and before is not None:
+        picture = Image.fromarray(np.hstack([before, merged.frames[middle]]))
+        picture.save(task.thumbnails / f"{task.record.clip}.png")
+    return blanked
+
+
+def _fit(merged: Recording, sector: Sector | None, settings: Settings) -> Fit:
+    height, width = merged.frames.shape[1:]
+    box = sector.box if sector and settings.crops_to_sector else Box(0, 0, height, width)
+    return make_fit(height, width, box, settings.height, settings.width, settings.fit)
+
+
+def _stored(merged: Recording, fit: Fit, sector: Sector | None) -> Frames:
+    """The frames as they enter the dataset, without the rim of grey that resizing leaves beside the sector."""
+    stored = np.ascontiguousarray(fit.frames(merged.frames))
+    if sector is not None and not fit.is_identity:
+        stored *= fit.labels(sector.mask).view(np.uint8)
+    return stored
+
+
+def _columns(record: ClipRecord, merged: Recording, fit: Fit, sector: Sector | None) -> dict[str, Any]:
     num_frames, height, width = merged.frames.shape
     spacing = record.spacing_mm or merged.spacing_mm
     stored_spacing = fit.spacing(*spacing) if spacing else (None, None)
@@ -124,10 +141,10 @@ def _columns(
         "spacing_mm_x": stored_spacing[1],
         "source_height": height,
         "source_width": width,
-        "crop_top": box.top,
-        "crop_left": box.left,
-        "crop_bottom": box.bottom,
-        "crop_right": box.right,
+        "crop_top": fit.box.top,
+        "crop_left": fit.box.left,
+        "crop_bottom": fit.box.bottom,
+        "crop_right": fit.box.right,
         "sector_runs": None if stored_sector is None else runlength.encode(stored_sector),
     }
 
@@ -145,9 +162,3 @@ def _audit(merged: Recording, sector: Sector | None, blanked: float) -> Mapping[
     if merged.audit is None:
         return None
     return {**asdict(merged.audit), "sector_found": sector is not None, "blanked_share": round(blanked, 4)}
-
-
-def _draw_thumbnail(path: Path, before: npt.NDArray[np.uint8], after: npt.NDArray[np.uint8]) -> None:
-    from PIL import Image
-
-    Image.fromarray(np.hstack([before, after])).save(path)

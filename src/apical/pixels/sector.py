@@ -73,7 +73,9 @@ def blank_outside(frames: Frames, sector: Sector) -> float:
     if sector.mask.all():
         return 0.0
     lit = np.count_nonzero(_sampled(frames), axis=0)
-    np.multiply(frames, sector.mask.view(np.uint8), out=frames)  # bytes by bytes: three times as fast as by booleans
+    np.multiply(
+        frames, sector.mask.view(np.uint8), out=frames
+    )  # bytes by bytes: three times as fast as by booleans
     return float(lit[~sector.mask].sum() / max(1, lit.sum()))
 
 

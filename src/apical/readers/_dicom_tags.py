@@ -58,8 +58,11 @@ KEPT = frozenset(
 )
 """Keywords whose values are read and used."""
 
-HASHED = frozenset({"PatientID", "SOPInstanceUID", "SeriesInstanceUID", "StudyInstanceUID"})
-"""Keywords by which files are grouped; their values leave the house as keyed hashes only."""
+HASHED = frozenset({"PatientID", "PatientName", "SOPInstanceUID", "SeriesInstanceUID", "StudyInstanceUID"})
+"""Keywords by which files are grouped, the name where there is no ID; they leave the house as keyed hashes only."""
+
+MATCHED = frozenset({"Modality", "SOPClassUID", "SeriesDescription", "ViewCodeSequence", "ViewName"})
+"""Keywords whose values are compared with known words; which of these it was is kept, and nothing else."""
 
 BURNED_IN = {"YES": "yes", "NO": "no"}
 
@@ -104,12 +107,16 @@ def audit(header: Dataset) -> TagAudit:
     tags = [*header.file_meta.keys(), *header.keys()]
     keywords = [keyword_for_tag(tag) for tag in tags]
     kept = sorted({keyword for keyword in keywords if keyword in KEPT} | {"PixelData"})
-    hashed = sorted({keyword for keyword in keywords if keyword in HASHED})
-    dropped = sum(keyword not in KEPT and keyword not in HASHED for keyword in keywords)
+    hashed = {keyword for keyword in keywords if keyword in HASHED}
+    if "PatientID" in hashed:
+        hashed.discard("PatientName")
+    matched = sorted({keyword for keyword in keywords if keyword in MATCHED})
+    dropped = sum(keyword not in {*kept, *hashed, *matched} for keyword in keywords)
     burned_in = word(header, "BurnedInAnnotation", frozenset(BURNED_IN))
     return TagAudit(
         kept=tuple(kept),
-        hashed=tuple(hashed),
+        hashed=tuple(sorted(hashed)),
+        matched=tuple(matched),
         dropped=dropped,
         burned_in=BURNED_IN[burned_in] if burned_in else "not stated",
     )

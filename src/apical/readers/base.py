@@ -39,6 +39,8 @@ class TagAudit:
     """Keywords whose values were read and used."""
     hashed: tuple[str, ...]
     """Keywords whose values were replaced by keyed hashes."""
+    matched: tuple[str, ...]
+    """Keywords whose values were compared with known words; only which word it was is kept."""
     dropped: int
     """How many other elements the file had; none of them was read."""
     burned_in: str
