@@ -40,6 +40,7 @@ check: lint types test  ## Style, types, tests: what a change must pass
 bench: $(READY)  ## Every benchmark beside its rival
 	$(BIN)/python benchmarks/ingest.py
 	$(BIN)/python benchmarks/frames.py
+	$(BIN)/python benchmarks/phantom.py
 
 constraints:  ## Pin every dependency anew
 	$(BIN)/uv pip compile --quiet --no-header --no-annotate --no-emit-index-url --universal --all-extras --python-version 3.11 pyproject.toml --output-file constraints.txt
