@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -75,3 +78,38 @@ def test_items_are_taken_only_as_they_are_needed() -> None:
 
 def test_nothing_in_nothing_out() -> None:
     assert run([]) == []
+
+
+def echo(item: bytes) -> bytes:
+    if item.startswith(b"hang"):
+        time.sleep(60)
+    return item * 3
+
+
+def test_items_and_results_larger_than_a_pipe_block_nobody() -> None:
+    items = [bytes([index]) * 1_000_000 for index in range(8)]
+    assert list(ordered_map(echo, items, processes=2, timeout_s=20)) == [item * 3 for item in items]
+
+
+def test_a_deadline_holds_while_large_items_wait() -> None:
+    items = [b"hang" + bytes(1_000_000), bytes(1_000_000), bytes(1_000_000)]
+    began = time.monotonic()
+    first, *others = ordered_map(echo, items, processes=1, timeout_s=2)
+    assert isinstance(first, Crash)
+    assert others == [item * 3 for item in items[1:]]
+    assert time.monotonic() - began < 20
+
+
+UNGUARDED = """
+from apical.workers import ordered_map
+print(list(ordered_map(len, ["item"], processes=1, timeout_s=5)))
+"""
+
+
+def test_a_script_that_would_start_itself_again_is_told_how_to_mend_that(tmp_path: Path) -> None:
+    script = tmp_path / "script.py"
+    script.write_text(UNGUARDED)
+    answer = subprocess.run([sys.executable, str(script)], capture_output=True, text=True)
+    assert answer.returncode != 0
+    assert "MachineError" in answer.stderr
+    assert "__main__" in answer.stderr

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 
-__all__ = ["ApicalError", "nearest"]
+__all__ = ["ApicalError", "MachineError", "nearest", "writing"]
 
 
 class ApicalError(Exception):
@@ -27,11 +28,31 @@ class ApicalError(Exception):
         return " ".join(part if part.endswith((".", "?", "!")) else part + "." for part in parts)
 
     def __reduce__(self) -> tuple[object, ...]:  # so that it survives the way back from a worker process
-        return _rebuild, (self.what, self.where, self.seen, self.remedy)
+        return _rebuild, (type(self), self.what, self.where, self.seen, self.remedy)
 
 
-def _rebuild(what: str, where: str | None, seen: str | None, remedy: str) -> ApicalError:
-    return ApicalError(what, where=where, seen=seen, remedy=remedy)
+class MachineError(ApicalError):
+    """Something that is wrong with this machine or the way the work was started, not with one clip: all must stop."""
+
+
+def _rebuild(
+    kind: type[ApicalError], what: str, where: str | None, seen: str | None, remedy: str
+) -> ApicalError:
+    return kind(what, where=where, seen=seen, remedy=remedy)
+
+
+@contextmanager
+def writing(place: str) -> Iterator[None]:
+    """Turn a failure to write into an error that stops all and says what to do."""
+    try:
+        yield
+    except OSError as error:
+        raise MachineError(
+            "This can't be written to",
+            where=place,
+            seen=error.strerror,
+            remedy="Free some space or mend its rights, and run the same command again: it continues here.",
+        ) from None
 
 
 def nearest(name: str, names: Iterable[str]) -> str:

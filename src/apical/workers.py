@@ -15,18 +15,23 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
+from multiprocessing.reduction import ForkingPickler
 from pathlib import Path
 from typing import Generic, TypeVar
 
-from apical.errors import ApicalError
+from apical.errors import ApicalError, MachineError
 
-__all__ = ["Crash", "available_cores", "ordered_map"]
+__all__ = ["Crash", "available_cores", "most_in_flight", "ordered_map"]
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 AHEAD = 2
 """Items handed to a worker at once, so that it never waits for the parent."""
+SMALL_BYTES = 32 * 2**10
+"""A larger item is handed over only to a worker that waits for it: one that doesn't read would block the parent."""
+STARTING_S = 120.0
+"""Longest time for a worker to start."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,17 +41,31 @@ class Crash:
     reason: str
 
 
+@dataclass(frozen=True, slots=True)
+class _Parcel:
+    """An item on its way, packed once."""
+
+    index: int
+    packed: bytes
+
+
 @dataclass(slots=True)
-class _Worker(Generic[Item]):
+class _Worker:
     process: BaseProcess
     connection: Connection
-    pending: deque[tuple[int, Item]] = field(default_factory=deque)
-    deadline: float = float("inf")
+    deadline: float
+    pending: deque[_Parcel] = field(default_factory=deque)
+    is_ready: bool = False
 
 
 def available_cores() -> int:
     """Cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def most_in_flight(processes: int) -> int:
+    """How many items `ordered_map` takes, at most, before the first of them is given back."""
+    return 2 * AHEAD * processes
 
 
 def ordered_map(
@@ -78,14 +97,16 @@ class _Pool(Generic[Item, Result]):
         timeout_s: float,
         memory_mb: int | None,
     ) -> None:
+        assert processes > 0
         self.function, self.items = function, items
         self.timeout_s, self.memory_mb = timeout_s, memory_mb
         self.context = multiprocessing.get_context("spawn")
-        self.again: deque[tuple[int, Item]] = deque()
+        self.waiting: deque[_Parcel] = deque()
         self.done: dict[int, Result | Crash | ApicalError] = {}
         self.taken = self.given = 0
         self.exhausted = False
-        self.workers: list[_Worker[Item]] = [self._start() for _ in range(processes)]
+        self.workers: list[_Worker] = []
+        self.workers.extend(self._start() for _ in range(processes))
 
     def results(self) -> Iterator[Result | Crash | ApicalError]:
         while True:
@@ -105,7 +126,7 @@ class _Pool(Generic[Item, Result]):
             worker.process.join()
             worker.connection.close()
 
-    def _start(self) -> _Worker[Item]:
+    def _start(self) -> _Worker:
         ours, theirs = self.context.Pipe()
         process = self.context.Process(
             target=_serve, args=(self.function, theirs, self.memory_mb), daemon=True
@@ -113,35 +134,38 @@ class _Pool(Generic[Item, Result]):
         with _one_thread():
             process.start()
         theirs.close()
-        return _Worker(process, ours)
+        return _Worker(process, ours, deadline=time.monotonic() + STARTING_S)
 
     def _feed(self) -> None:
         """Hand out items, as long as not too many results wait for an earlier one."""
-        window = 2 * AHEAD * len(self.workers)
         for worker in self.workers:
-            while len(worker.pending) < AHEAD and (self.again or self.taken - self.given < window):
-                entry = self.again.popleft() if self.again else self._next()
-                if entry is None:
-                    return
-                if not worker.pending:
-                    worker.deadline = time.monotonic() + self.timeout_s
-                worker.pending.append(entry)
-                self._send(worker, entry)
+            while worker.is_ready and len(worker.pending) < AHEAD and self._has_parcel():
+                parcel = self.waiting[0]
+                if worker.pending and len(parcel.packed) > SMALL_BYTES:
+                    break
+                self._hand(worker, self.waiting.popleft())
 
-    def _send(self, worker: _Worker[Item], entry: tuple[int, Item]) -> None:
+    def _has_parcel(self) -> bool:
+        """Whether an item is at hand; takes the next one if its result may come without crowding."""
+        if not self.waiting and self.taken - self.given < most_in_flight(len(self.workers)):
+            for item in self.items:
+                self.waiting.append(_Parcel(self.taken, bytes(ForkingPickler.dumps(item))))
+                self.taken += 1
+                return True
+            self.exhausted = True
+        return bool(self.waiting)
+
+    def _hand(self, worker: _Worker, parcel: _Parcel) -> None:
+        if not worker.pending:
+            worker.deadline = time.monotonic() + self.timeout_s
+        worker.pending.append(parcel)
         # one that has just died can't take it: `_collect` sees that and hands its items to the next
         with suppress(BrokenPipeError, ConnectionResetError):
-            worker.connection.send(entry)
-
-    def _next(self) -> tuple[int, Item] | None:
-        for item in self.items:
-            self.taken += 1
-            return self.taken - 1, item
-        self.exhausted = True
-        return None
+            worker.connection.send_bytes(parcel.packed)
 
     def _collect(self) -> None:
-        busy = [worker for worker in self.workers if worker.pending]
+        """Wait until a worker is ready, answers, dies, or is late."""
+        busy = [worker for worker in self.workers if worker.pending or not worker.is_ready]
         if not busy:
             return
         soonest = min(worker.deadline for worker in busy)
@@ -152,26 +176,33 @@ class _Pool(Generic[Item, Result]):
             elif time.monotonic() >= worker.deadline:
                 self._replace(worker, Crash(f"took longer than {self.timeout_s:g} s to decode"))
 
-    def _receive(self, worker: _Worker[Item]) -> None:
+    def _receive(self, worker: _Worker) -> None:
         try:
-            index, result = worker.connection.recv()
+            result = worker.connection.recv()
         except (EOFError, ConnectionResetError):
             worker.process.join()
             self._replace(worker, Crash(f"the decoder died ({_exit_text(worker.process.exitcode)})"))
             return
-        worker.pending.popleft()
         worker.deadline = time.monotonic() + self.timeout_s
-        self.done[index] = result
+        if worker.is_ready:
+            self.done[worker.pending.popleft().index] = result
+        worker.is_ready = True
 
-    def _replace(self, worker: _Worker[Item], crash: Crash) -> None:
+    def _replace(self, worker: _Worker, crash: Crash) -> None:
         """Blame the item at the head; those behind it go to another worker."""
         worker.process.kill()
         worker.process.join()
         worker.connection.close()
-        index, _ = worker.pending.popleft()
-        self.done[index] = crash
-        self.again.extend(worker.pending)
-        self.workers[self.workers.index(worker)] = self._start()
+        self.workers.remove(worker)
+        if not worker.is_ready:
+            raise MachineError(
+                "Worker processes can't start",
+                seen=f"one ended before its first item ({_exit_text(worker.process.exitcode)})",
+                remedy="In a script of your own, put the call below `if __name__ == '__main__':`",
+            )
+        self.done[worker.pending.popleft().index] = crash
+        self.waiting.extendleft(reversed(worker.pending))
+        self.workers.append(self._start())
 
 
 @contextmanager
@@ -191,15 +222,21 @@ def _one_thread() -> Iterator[None]:
 
 
 def _serve(function: Callable[[Item], Result], connection: Connection, memory_mb: int | None) -> None:
-    """A worker's life: take an item, answer with its result, until the parent is gone."""
+    """A worker's life: say that it is there, then take an item and answer with its result until the parent is gone."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     _limit_memory(memory_mb)
-    while True:
-        try:
-            index, item = connection.recv()
-        except (EOFError, ConnectionResetError):
-            return
-        connection.send((index, _attempt(function, item)))
+    with suppress(EOFError, BrokenPipeError, ConnectionResetError):
+        connection.send(None)
+        while True:
+            connection.send_bytes(_answer(function, connection.recv()))
+
+
+def _answer(function: Callable[[Item], Result], item: Item) -> bytes:
+    """The result, packed; or why there is none."""
+    try:
+        return bytes(ForkingPickler.dumps(_attempt(function, item)))
+    except MemoryError:
+        return bytes(ForkingPickler.dumps(Crash("needed more memory than one file may take")))
 
 
 def _attempt(function: Callable[[Item], Result], item: Item) -> Result | Crash | ApicalError:
