@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import resource
+import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -69,6 +71,19 @@ def test_the_road_from_phantom_to_page(phantom_folder: Callable[..., Path], tmp_
     inspected = apical("inspect", str(out))
     assert inspected.returncode == 0, inspected.stderr
     assert (out / "inspect" / "index.html").is_file()
+
+
+def test_ctrl_c_says_how_to_go_on(phantom_folder: Callable[..., Path], tmp_path: Path) -> None:
+    source, out = phantom_folder("echonet_dynamic"), tmp_path / "d"
+    words = ["ingest", "echonet_dynamic", str(source), "--out", str(out), "processes=1"]
+    process = subprocess.Popen([sys.executable, "-m", "apical", *words], stderr=subprocess.PIPE, text=True)
+    while process.poll() is None and not (out / ".draft" / "journal.jsonl").exists():
+        time.sleep(0.01)
+    process.send_signal(signal.SIGINT)
+    _, told = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "run the same command again to continue" in told
+    assert "Traceback" not in told
 
 
 def test_the_doctor_says_what_there_is() -> None:

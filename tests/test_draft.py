@@ -12,8 +12,8 @@ import pytest
 
 from apical.dataset import CLIP_COLUMNS, Dataset, DatasetCard
 from apical.draft import Draft
-from apical.errors import ApicalError
-from apical.journal import Entry, Finished, FrameBytes
+from apical.errors import ApicalError, MachineError
+from apical.journal import Entry, FrameBytes, Kept
 
 PRINTS = [f"print {index}" for index in range(6)]
 
@@ -118,29 +118,80 @@ def test_frames_that_were_lost_are_written_again(tmp_path: Path) -> None:
     check_whole(build(folder))
 
 
-def test_a_changed_clip_and_all_after_it_are_not_resumed(tmp_path: Path) -> None:
+def test_a_draft_of_other_clips_is_set_aside_and_what_is_the_same_taken_over(tmp_path: Path) -> None:
     folder = tmp_path / "d"
     with Draft(folder) as draft:
         fill(draft, draft.resume(PRINTS), 5)
     with Draft(folder) as draft:
-        assert draft.resume([*PRINTS[:2], "other", *PRINTS[3:]]) == 2
+        assert draft.resume(["new", *PRINTS]) == 0
+        (earlier,) = draft.kept()
+        assert [print_ in earlier for print_ in PRINTS] == [True] * 5 + [False]
+        entry, frames = earlier.find(PRINTS[4])
+        draft.append(entry, frames)
+        assert [each.fingerprint for each in draft.entries()] == [PRINTS[4]]
 
 
-def test_a_transient_failure_is_tried_again(tmp_path: Path) -> None:
+def test_what_two_interrupted_drafts_hold_is_all_taken_over(tmp_path: Path) -> None:
+    folder = tmp_path / "d"
+    for order in (PRINTS, PRINTS[3:]):
+        with Draft(folder) as draft:
+            draft.resume(order)
+            first = PRINTS.index(order[0])
+            fill(draft, first, first + 2)
+    with Draft(folder) as draft:
+        draft.resume(PRINTS[::-1])
+        held = draft.kept()
+    assert [any(print_ in each for each in held) for print_ in PRINTS] == [
+        True,
+        True,
+        False,
+        True,
+        True,
+        False,
+    ]
+
+
+def test_a_transient_failure_is_tried_again_and_costs_no_other_clip(tmp_path: Path) -> None:
     folder = tmp_path / "d"
     with Draft(folder) as draft:
         draft.resume(PRINTS)
-        draft.append(entry_of(0), part_of(draft, 0))
-        draft.append(entry_of(1, is_transient=True, num_bytes=0), None)
+        draft.append(entry_of(0, is_transient=True, num_bytes=0), None)
+        draft.append(entry_of(1), part_of(draft, 1))
     with Draft(folder) as draft:
-        assert draft.resume(PRINTS) == 1
+        assert draft.resume(PRINTS) == 0
+        (earlier,) = draft.kept()
+        assert PRINTS[0] not in earlier
+        assert PRINTS[1] in earlier
+
+
+def test_frames_that_changed_under_way_are_refused(tmp_path: Path) -> None:
+    folder = tmp_path / "d"
+    dataset = build(folder)
+    path = dataset.folder / "frames.u8"
+    path.write_bytes(bytes(path.stat().st_size))
+    with Draft(folder) as draft:
+        draft.resume(["new", *PRINTS])
+        (finished,) = draft.kept()
+        with pytest.raises(MachineError, match="no longer holds"):
+            draft.append(*finished.find(PRINTS[5]))
+
+
+def test_a_worker_that_outlives_its_run_has_no_place_in_the_next(tmp_path: Path) -> None:
+    with Draft(tmp_path / "d") as first:
+        first.resume(PRINTS)
+        orphan = first.part(0, 4)
+    with Draft(tmp_path / "d") as second:
+        second.resume(PRINTS)
+        assert second.part(0, 4) != orphan
+        with pytest.raises(FileNotFoundError):
+            frames_of(0).tofile(orphan)
 
 
 @pytest.mark.parametrize("moved", range(6))
 def test_a_kill_while_moving_into_place_is_mended_by_the_next_run(tmp_path: Path, moved: int) -> None:
     folder = tmp_path / "d"
     build(folder)
-    names = ["frames.u8", "clips.parquet", "traces.parquet", "exclusions.csv", "ingest.jsonl", "dataset.json"]
+    names = ["clips.parquet", "traces.parquet", "exclusions.csv", "frames.u8", "ingest.jsonl", "dataset.json"]
     work = folder / ".draft"
     work.mkdir()
     for name in names[moved:]:
@@ -157,14 +208,14 @@ def test_a_second_process_is_refused(tmp_path: Path) -> None:
 
 def test_finished_clips_are_found_by_fingerprint(tmp_path: Path) -> None:
     build(tmp_path / "d")
-    finished = Finished(tmp_path / "d")
-    assert finished.is_current(PRINTS)
-    assert not finished.is_current(PRINTS[:-1])
-    entry, frames = finished.find(PRINTS[3])
+    kept = Kept(tmp_path / "d" / "ingest.jsonl", tmp_path / "d" / "frames.u8")
+    assert kept.is_all_of(PRINTS)
+    assert not kept.is_all_of(PRINTS[:-1])
+    entry, frames = kept.find(PRINTS[3])
     assert entry.clip["clip"] == "c3"
     stored = np.fromfile(frames.path, dtype=np.uint8, offset=frames.offset, count=frames.num_bytes)
     np.testing.assert_array_equal(stored, frames_of(3).ravel())
-    assert "other" not in finished
+    assert "other" not in kept
 
 
 def test_the_content_hash_tells_data_apart_and_nothing_else(tmp_path: Path) -> None:
@@ -172,7 +223,7 @@ def test_the_content_hash_tells_data_apart_and_nothing_else(tmp_path: Path) -> N
     assert first.card.content_sha256 == again.card.content_sha256
     with Draft(tmp_path / "c") as draft:
         draft.resume(PRINTS)
-        draft.append(entry_of(0, frames_sha256="other"), part_of(draft, 0))
+        draft.append(entry_of(0), part_of(draft, 0))
         other = draft.finish(card())
     assert other.card.content_sha256 != first.card.content_sha256
 
@@ -181,6 +232,7 @@ def test_a_full_disk_is_said_and_nothing_is_lost(tmp_path: Path, monkeypatch: py
     folder = tmp_path / "d"
     with Draft(folder) as draft:
         fill(draft, draft.resume(PRINTS), 2)
+        assert draft._journal is not None
         with closing(draft._journal):
             monkeypatch.setattr(draft, "_journal", FullDisk())
         with pytest.raises(ApicalError, match="Free some space"):

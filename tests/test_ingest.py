@@ -18,6 +18,8 @@ import pytest
 from apical.dataset import Dataset
 from apical.errors import ApicalError
 from apical.ingest import ingest
+from apical.phantom.layouts._camus_old import CamusOld
+from apical.phantom.write import write_layout
 
 ONE = ["processes=1"]
 Folder = Callable[..., Path]
@@ -40,6 +42,8 @@ def test_the_same_data_give_the_same_dataset_whatever_the_number_of_workers(
 KILLED = """
 import sys, pathlib
 from apical.ingest import ingest
+from apical.phantom.layouts._camus_old import CamusOld
+from apical.phantom.write import write_layout
 ingest("echonet_dynamic", pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2]), ["processes=1"])
 """
 
@@ -60,6 +64,8 @@ def test_a_killed_ingest_continues_and_ends_as_if_nothing_had_happened(
     process.wait()
     continued = ingest("echonet_dynamic", source, out, ONE)
     assert continued.card.content_sha256 == undisturbed.card.content_sha256
+    for name in ("frames.u8", "clips.parquet", "traces.parquet", "exclusions.csv"):
+        assert (out / name).read_bytes() == (undisturbed.folder / name).read_bytes()
     assert not (out / ".draft").exists()
 
 
@@ -150,8 +156,98 @@ def test_a_wrong_place_is_refused_before_anything_is_written(
         ingest("echonet_dynamic", folder, out, ONE)
 
 
+@pytest.mark.parametrize("setting", ["processes=-1", "height=-5", "timeout_s=0", "height=[", "memory_mb=1"])
+def test_settings_out_of_range_are_refused(source: Path, tmp_path: Path, setting: str) -> None:
+    with pytest.raises(ApicalError, match=setting.partition("=")[0]):
+        ingest("echonet_dynamic", source, tmp_path / "d", [setting])
+
+
+def test_another_source_does_not_take_the_place_of_a_dataset(source: Path, tmp_path: Path) -> None:
+    ingest("echonet_dynamic", source, tmp_path / "d", ONE)
+    with pytest.raises(ApicalError, match="a dataset of the source echonet_dynamic"):
+        ingest("videos", source, tmp_path / "d", ONE)
+
+
+def test_a_dataset_is_not_replaced_by_one_without_clips(source: Path, tmp_path: Path) -> None:
+    before = ingest("echonet_dynamic", source, tmp_path / "d", ONE)
+    for video in (source / "Videos").iterdir():
+        video.write_bytes(b"")
+    with pytest.raises(ApicalError, match="left as it was"):
+        ingest("echonet_dynamic", source, tmp_path / "d", ONE)
+    assert Dataset.open(before.folder).card == before.card
+
+
+def test_a_place_that_cannot_be_written_stops_the_ingest_and_blames_no_clip(source: Path) -> None:
+    with pytest.raises(ApicalError, match="can't be written to"):
+        ingest("echonet_dynamic", source, Path("/proc/nowhere"), ONE)
+
+
+NO_ROOM = """
+import pathlib, resource, sys
+from apical.errors import MachineError
+from apical.ingest import ingest
+from apical.phantom.layouts._camus_old import CamusOld
+from apical.phantom.write import write_layout
+if __name__ == "__main__":
+    resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, 300_000))
+    try:
+        ingest("echonet_dynamic", pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2]), ["processes=1"])
+    except MachineError as error:
+        print(error)
+"""
+
+
+def test_when_there_is_no_room_for_a_workers_frames_all_stops_and_goes_on_later(
+    source: Path, tmp_path: Path
+) -> None:
+    script = tmp_path / "script.py"
+    script.write_text(NO_ROOM)
+    command = [sys.executable, str(script), str(source), str(tmp_path / "d")]
+    answer = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert "Free some space" in answer.stdout
+    assert not (tmp_path / "d" / "dataset.json").exists()
+    assert ingest("echonet_dynamic", source, tmp_path / "d", ONE).card.counts["usable_clips"] == 8
+
+
+def test_a_refused_ingest_leaves_no_folder_behind(source: Path, tmp_path: Path) -> None:
+    (source / "FileList.csv").unlink()
+    with pytest.raises(ApicalError, match="Nothing here looks like"):
+        ingest("echonet_dynamic", source, tmp_path / "d", ONE)
+    assert not (tmp_path / "d").exists()
+
+
+def test_pixels_beside_a_header_are_watched_and_hashed_too(tmp_path: Path) -> None:
+    source = tmp_path / "source"
+    write_layout(CamusOld(), source, patients=2, seed=3, processes=1)
+    first = ingest("camus", source, tmp_path / "d", ONE)
+    clip, path = first.usable_clips.select("clip", "source_path").row(0)
+    raw = (source / path).with_suffix(".raw")
+    raw.write_bytes(bytes(255 - value for value in raw.read_bytes()))
+    before = first.clips.filter(pl.col("clip") == clip)["source_sha256"].item()
+    second = ingest("camus", source, tmp_path / "d", ONE)
+    assert second.clips.filter(pl.col("clip") == clip)["source_sha256"].item() != before
+
+
+def test_thumbnails_are_drawn_of_clips_that_were_ingested_before(
+    phantom_folder: Folder, tmp_path: Path
+) -> None:
+    source, out = phantom_folder("dicom", 2), tmp_path / "d"
+    first = ingest("dicom", source, out, ONE)
+    second = ingest("dicom", source, out, [*ONE, "thumbnails=true"])
+    drawn = {path.stem for path in (tmp_path / "d.private" / "thumbnails").iterdir()}
+    assert drawn == set(first.usable_clips["clip"])
+    assert first.card.content_sha256 == second.card.content_sha256
+
+
 def test_an_unknown_source_or_setting_names_the_nearest(source: Path, tmp_path: Path) -> None:
     with pytest.raises(ApicalError, match="Did you mean 'echonet_dynamic'"):
         ingest("echonet_dynamics", source, tmp_path / "d")
     with pytest.raises(ApicalError, match="Did you mean 'height'"):
         ingest("echonet_dynamic", source, tmp_path / "d", ["hight=64"])
+
+
+def test_a_card_of_synthetic_data_that_is_broken_is_told(source: Path, tmp_path: Path) -> None:
+    for content in (b"\xff{", b"[]", b"{}"):
+        (source / "phantom.json").write_bytes(content)
+        with pytest.raises(ApicalError, match=r"card of these synthetic data"):
+            ingest("echonet_dynamic", source, tmp_path / "d", ONE)

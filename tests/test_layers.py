@@ -10,11 +10,13 @@ import pytest
 import apical
 
 PACKAGE = Path(apical.__file__).parent
-GROUND = {"config", "errors", "progress", "pseudonyms", "registry", "runlength", "version", "workers"}
-ARTIFACTS = {"dataset", "draft", "journal"}
+GROUND = {"config", "errors", "lock", "progress", "pseudonyms", "registry", "runlength", "version", "workers"}
+ARTIFACTS = {"dataset", "draft", "journal", "tables"}
 PARTS = {
+    "cards",
     "checks",
     "deidentification",
+    "entries",
     "measures",
     "phantom",
     "pictures",

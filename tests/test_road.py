@@ -161,9 +161,9 @@ def test_every_planted_fault_is_found_and_nothing_else_is_lost(
     meant = {
         clip for path in planted.filter(pl.col("cost") == "clip")["path"] for clip in clips_at(dataset, path)
     }
-    meant |= set(
-        dataset.clips.filter(pl.col("patient").is_in(torn["patient"].cast(pl.String).to_list()))["clip"]
-    )
+    torn_clips = {clip for path in torn["path"] for clip in clips_at(dataset, path)}
+    torn_patients = dataset.clips.filter(pl.col("clip").is_in(list(torn_clips)))["patient"].to_list()
+    meant |= set(dataset.clips.filter(pl.col("patient").is_in(torn_patients))["clip"])
     assert lost <= meant
 
 
@@ -171,7 +171,7 @@ def clips_at(dataset: Dataset, path: str) -> set[str]:
     """Clips of a source path; of a missing file, which has none, the clip of the same stem."""
     private = dataset.folder.with_name(dataset.folder.name + ".private") / "files.csv"
     if private.exists():
-        return set(pl.read_csv(private).filter(pl.col("file") == path)["clip"])
+        return set(pl.read_csv(private).filter(pl.col("file").is_in([path, Path(path).stem]))["clip"])
     stem = Path(path).name.split(".")[0].removesuffix("_half_sequence")
     patient = Path(path).parent.name
     named = pl.col("clip").is_in([stem, f"{stem}-2", patient])

@@ -21,6 +21,8 @@ EF_RANGE = (5.0, 90.0)
 
 def warnings_of(dataset: Dataset) -> list[str]:
     """One sentence each."""
+    if dataset.usable_clips.is_empty():
+        return ["No clip is usable; exclusions.csv says why."]
     return [warning for check in CHECKS for warning in check(dataset)]
 
 

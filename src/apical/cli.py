@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
-import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from apical import registry
 from apical.errors import ApicalError
@@ -15,8 +14,24 @@ from apical.version import VERSION
 
 __all__ = ["app", "main"]
 
+
+class _Polite(TyperGroup):
+    """Ends a mishap that the user can mend with one paragraph and exit code 2, and Ctrl-C with what to do next."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except ApicalError as error:
+            typer.echo(f"apical: {error}", err=True)
+            raise typer.Exit(2) from None
+        except KeyboardInterrupt:
+            typer.echo("\napical: stopped; run the same command again to continue.", err=True)
+            raise typer.Exit(130) from None
+
+
 app = typer.Typer(
     name="apical",
+    cls=_Polite,
     help="Label-efficient echocardiography. Research use only; not a medical device.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
@@ -127,14 +142,5 @@ def doctor() -> None:
 
 
 def main() -> None:
-    """Run the command line; a mishap that the user can mend is one paragraph on stderr and exit code 2."""
-    try:
-        app(standalone_mode=True)
-    except ApicalError as error:
-        typer.echo(f"apical: {error}", err=True)
-        if os.environ.get("APICAL_TRACEBACK"):
-            raise
-        sys.exit(2)
-    except KeyboardInterrupt:
-        typer.echo("\napical: stopped; run the same command again to continue.", err=True)
-        sys.exit(130)
+    """Run the command line."""
+    app()

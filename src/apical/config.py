@@ -67,7 +67,12 @@ def _apply(values: dict[str, Any], override: str) -> None:
         values = values.setdefault(parent, {})
         if not isinstance(values, dict):
             raise ApicalError(f"'{parent}' in '{override}' has no settings below it", remedy="Set it whole.")
-    values[last] = yaml.safe_load(text)
+    try:
+        values[last] = yaml.safe_load(text)
+    except yaml.YAMLError:
+        raise ApicalError(
+            f"The value in '{override}' can't be read", remedy="Quote it: key='\"value\"'."
+        ) from None
 
 
 def _explained(model: type[Config], error: ErrorDetails) -> ApicalError:

@@ -8,12 +8,15 @@ dataset, which must not travel with it.
 from __future__ import annotations
 
 import csv
+import hashlib
+import hmac
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from apical.draft import AUDIT, Draft
+from apical.errors import writing
 from apical.pseudonyms import Pseudonyms, load_or_create_key
 from apical.sources.base import ClipRecord
 
@@ -27,7 +30,7 @@ AUDIT_COLUMNS = (
     "matched_tags",
     "dropped_tags",
     "burned_in_text",
-    "sector_found",
+    "sector",
     "blanked_percent",
     "excluded",
 )
@@ -38,20 +41,27 @@ class Deidentifier:
 
     def __init__(self, dataset_folder: Path, is_on: bool) -> None:
         self.is_on = is_on
-        self.private = dataset_folder.with_name(dataset_folder.name + ".private")
+        whole = dataset_folder.resolve()
+        self.private = whole.with_name(whole.name + ".private")
         self._paths: dict[str, str] = {}
+        self._key = b"names are not secret here"
 
     def records(self, records: Sequence[ClipRecord]) -> list[ClipRecord]:
         """The records under pseudonyms; their `files` still lead to the pixels."""
         if not self.is_on:
             return list(records)
-        self.private.mkdir(mode=0o700, parents=True, exist_ok=True)
-        pseudonyms = Pseudonyms(load_or_create_key(self.private / "key"))
-        renamed = [_renamed(record, pseudonyms) for record in records]
-        for old, new in zip(records, renamed, strict=True):
-            self._paths[new.clip] = str(old.files[0]) if old.files else old.clip
-        self._write_paths()
+        with writing(str(self.private)):
+            self.private.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._key = load_or_create_key(self.private / "key")
+            renamed = [_renamed(record, Pseudonyms(self._key)) for record in records]
+            for old, new in zip(records, renamed, strict=True):
+                self._paths[new.clip] = str(old.files[0]) if old.files else old.clip
+            self._write_paths()
         return renamed
+
+    def digest(self, text: str) -> str:
+        """SHA-256 of what may hold names and paths; keyed, so that nobody can try out guesses on it."""
+        return hmac.new(self._key, text.encode("utf-8", "surrogateescape"), hashlib.sha256).hexdigest()
 
     def source_path(self, record: ClipRecord) -> str | None:
         """What the dataset says of where a clip came from."""
@@ -71,11 +81,9 @@ class Deidentifier:
 
 
 def write_audit(draft: Draft) -> None:
-    """Write the draft's `deidentification.csv`, if any file's header was audited."""
+    """Write the draft's `deidentification.csv`: a row for each file whose header was audited."""
     rows = [_audit_row(entry.clip, entry.audit) for entry in draft.entries() if entry.audit is not None]
-    if not rows:
-        return
-    with (draft.work / AUDIT).open("w", newline="", encoding="utf-8") as file:
+    with writing(str(draft.folder)), (draft.work / AUDIT).open("w", newline="", encoding="utf-8") as file:
         table = csv.writer(file)
         table.writerow(AUDIT_COLUMNS)
         table.writerows(rows)
@@ -90,7 +98,7 @@ def _audit_row(clip: Mapping[str, Any], audit: Mapping[str, Any]) -> tuple[objec
         " ".join(audit["matched"]),
         audit["dropped"],
         audit["burned_in"],
-        audit["sector_found"],
+        audit["sector"],
         round(100 * audit["blanked_share"], 1),
         clip["excluded"],
     )

@@ -8,31 +8,28 @@ over the clips that have not changed.
 from __future__ import annotations
 
 import errno
-import fcntl
 import hashlib
 import json
 import os
 import shutil
-from collections.abc import Iterator, Mapping
+import uuid
+from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 from io import BufferedRandom, TextIOWrapper
-from itertools import islice
 from pathlib import Path
 from types import TracebackType
-from typing import Any
 
-import polars as pl
-
-from apical.dataset import EXCLUSION_COLUMNS, TRACE_COLUMNS, Dataset, DatasetCard, clip_schema
-from apical.errors import ApicalError
-from apical.journal import Entry, FrameBytes, entry_from, line_of, whole_entry
+from apical.dataset import Dataset, DatasetCard
+from apical.errors import writing
+from apical.journal import Entry, FrameBytes, Kept, entry_from, line_of, whole_entries
+from apical.lock import Lock
+from apical.tables import TABLES, write_tables
 
 __all__ = ["AUDIT", "Draft"]
 
-TABLES = ("clips.parquet", "traces.parquet", "exclusions.csv")
-"""Made from the journal, in this order."""
 AUDIT = "deidentification.csv"
-CLIPS_AT_ONCE = 2000
+FINAL_NAMES = {"journal.jsonl": "ingest.jsonl"}
 COPY_BYTES = 16 * 2**20
 
 
@@ -42,73 +39,66 @@ class Draft:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.work = folder / ".draft"
-        self.parts = self.work / "parts"
+        self.parts = self.work / f"parts-{uuid.uuid4().hex}"
+        """Of this run alone: a worker that outlives its parent finds no folder to write to."""
+        self._frames: BufferedRandom | None = None
+        self._journal: TextIOWrapper | None = None
 
     def __enter__(self) -> Draft:
-        self.work.mkdir(parents=True, exist_ok=True)
-        self._lock = (self.work / "lock").open("w")
-        try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            self._lock.close()
-            raise ApicalError(
-                "Another process is writing this dataset",
-                where=str(self.folder),
-                remedy="Wait until it has ended.",
-            ) from None
+        with writing(str(self.folder)):
+            self.work.mkdir(parents=True, exist_ok=True)
+            self._lock = Lock(self.work / "lock", f"writes the dataset in {self.folder}")
+            self._remove_parts()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        for name in ("_frames", "_journal"):
-            if name in self.__dict__:
-                self.__dict__[name].close()
-        if {path.name for path in self.work.iterdir()} <= {"lock", "parts"}:
+        for file in (self._frames, self._journal):
+            with suppress(OSError):  # what a full disk did not take is cut off by the next run
+                if file is not None:
+                    file.close()
+        self._remove_parts()
+        if {path.name for path in self.work.iterdir()} <= {"lock"}:
             shutil.rmtree(self.work)
-        self._lock.close()
+        self._lock.release()
 
     def resume(self, fingerprints: list[str]) -> int:
-        """Keep what an interrupted ingest of the same clips left; return how many clips that is."""
-        self._frames: BufferedRandom = self._open("frames.u8")
-        journal = self._open("journal.jsonl")
-        kept = journal_end = frames_end = 0
-        frames_size = self._frames.seek(0, 2)
-        for line in journal:
-            entry = whole_entry(line)
-            if (
-                entry is None
-                or kept == len(fingerprints)
-                or entry.fingerprint != fingerprints[kept]
-                or entry.is_transient
-                or frames_end + entry.num_bytes > frames_size
-            ):
-                break
-            kept, journal_end, frames_end = kept + 1, journal_end + len(line), frames_end + entry.num_bytes
-        journal.truncate(journal_end)
-        journal.close()
-        self._frames.truncate(frames_end)
-        self._frames.seek(frames_end)
-        shutil.rmtree(self.parts, ignore_errors=True)
-        self.parts.mkdir()
-        self._journal: TextIOWrapper = (self.work / "journal.jsonl").open("a", encoding="utf-8")
+        """Keep what an interrupted ingest of the same clips left; return how many clips that is.
+
+        If it was of other clips, or one is worth another try, what it prepared is set aside to be taken over.
+        """
+        with writing(str(self.folder)):
+            kept = self._kept_in_place(fingerprints)
+            self.parts.mkdir()
+            self._frames = (self.work / "frames.u8").open("ab+")
+            self._journal = (self.work / "journal.jsonl").open("a", encoding="utf-8")
         return kept
+
+    def kept(self) -> list[Kept]:
+        """What earlier ingests prepared: the finished dataset, and drafts that were set aside."""
+        places = [(self.folder / "ingest.jsonl", self.folder / "frames.u8")]
+        if not (self.folder / "dataset.json").is_file():
+            places = []
+        places += [(path, path.with_suffix(".u8")) for path in sorted(self.work.glob("earlier-*.jsonl"))]
+        return [Kept(*place) for place in places]
+
+    def part(self, number: int, in_flight: int) -> Path:
+        """Where a worker leaves the frames of clip `number`, while at most `in_flight` clips are under way.
+
+        The files are used again and again: writing over pages is eight times as fast as making them.
+        """
+        return self.parts / f"{number % in_flight}.u8"
 
     def append(self, entry: Entry, frames: FrameBytes | None) -> None:
         """Add a clip: its frames first, then the line that vouches for them."""
-        try:
+        assert self._frames is not None
+        assert self._journal is not None
+        with writing(str(self.folder)):
             if frames is not None:
-                assert frames.num_bytes == entry.num_bytes
-                _copy(frames, self._frames)
+                entry = replace(entry, frames_sha256=_copy(frames, self._frames, entry.frames_sha256))
             self._journal.write(line_of(entry))
             self._journal.flush()
-        except OSError as error:
-            raise ApicalError(
-                "The dataset can't be written",
-                where=str(self.folder),
-                seen=error.strerror,
-                remedy="Free some space and run the same command again: it continues here.",
-            ) from None
 
     def entries(self) -> Iterator[Entry]:
         """All clips so far, read back from the journal."""
@@ -118,12 +108,15 @@ class Draft:
 
     def finish(self, card: DatasetCard) -> Dataset:
         """Turn the draft into the dataset; a kill on the way leaves either the old one, the new one, or a draft."""
-        self._frames.close()
-        self._journal.close()
-        _write_tables(self)
-        card = replace(card, content_sha256=self._content_hash())
-        card.write(self.work / "dataset.json")
-        self.complete()
+        assert self._frames is not None
+        assert self._journal is not None
+        with writing(str(self.folder)):
+            for file in (self._frames, self._journal):
+                os.fsync(file.fileno())
+                file.close()
+            write_tables(self.entries, self.work)
+            replace(card, content_sha256=self._content_hash()).write(self.work / "dataset.json")
+            self.complete()
         return Dataset.open(self.folder)
 
     def complete(self) -> bool:
@@ -131,19 +124,29 @@ class Draft:
         if not (self.work / "dataset.json").is_file():
             return False
         (self.folder / "dataset.json").unlink(missing_ok=True)
-        names = ("frames.u8", *TABLES, AUDIT)
-        moves = {name: name for name in names} | {"journal.jsonl": "ingest.jsonl"}
-        for name, final in moves.items():
+        for name in (AUDIT, *TABLES, "frames.u8", "journal.jsonl"):
             if (self.work / name).exists():
-                (self.work / name).replace(self.folder / final)
+                (self.work / name).replace(self.folder / FINAL_NAMES.get(name, name))
+        for earlier in self.work.glob("earlier-*"):
+            earlier.unlink()
         (self.work / "dataset.json").replace(self.folder / "dataset.json")
-        shutil.rmtree(self.parts, ignore_errors=True)
         return True
 
-    def _open(self, name: str) -> BufferedRandom:
-        path = self.work / name
-        path.touch()
-        return path.open("r+b")
+    def _kept_in_place(self, fingerprints: list[str]) -> int:
+        journal, frames = self.work / "journal.jsonl", self.work / "frames.u8"
+        prints: list[str | None] = []
+        journal_end = frames_end = 0
+        for entry, length in whole_entries(journal, frames):
+            prints.append(None if entry.is_transient else entry.fingerprint)
+            journal_end, frames_end = journal_end + length, frames_end + entry.num_bytes
+        _cut(journal, journal_end)
+        _cut(frames, frames_end)
+        if prints == fingerprints[: len(prints)]:
+            return len(prints)
+        number = len(list(self.work.glob("earlier-*.jsonl")))
+        frames.replace(self.work / f"earlier-{number}.u8")
+        journal.replace(self.work / f"earlier-{number}.jsonl")
+        return 0
 
     def _content_hash(self) -> str:
         """Hash of the frames and of the rows, which do not depend on this machine's paths or library versions."""
@@ -153,62 +156,27 @@ class Draft:
             digest.update(json.dumps(content, sort_keys=True).encode())
         return digest.hexdigest()
 
+    def _remove_parts(self) -> None:
+        for parts in self.work.glob("parts-*"):
+            shutil.rmtree(parts, ignore_errors=True)
 
-def _copy(frames: FrameBytes, out: BufferedRandom) -> None:
-    """Append frames from another file, within the kernel where it can."""
+
+def _cut(path: Path, length: int) -> None:
+    if path.exists() and path.stat().st_size > length:
+        os.truncate(path, length)
+
+
+def _copy(frames: FrameBytes, out: BufferedRandom, expected_sha256: str | None) -> str:
+    """Append frames from another file and return their SHA-256, which must be the one they had before."""
     left = frames.num_bytes
-    with frames.path.open("rb") as file:
+    digest = hashlib.sha256()
+    with frames.path.open("rb", buffering=0) as file:
         file.seek(frames.offset)
-        while left and hasattr(os, "copy_file_range"):
-            copied = os.copy_file_range(file.fileno(), out.fileno(), left)
-            if not copied:
-                break
-            left -= copied
         while left and (block := file.read(min(left, COPY_BYTES))):
+            digest.update(block)
             out.write(block)
             left -= len(block)
     out.flush()
-    if left:
-        raise OSError(errno.EIO, "a file with frames is shorter than it was")
-
-
-def _write_tables(draft: Draft) -> None:
-    """Turn the journal into tables, some thousand clips at a time: rows of Python objects are large."""
-    labels = _label_kinds(draft.entries())
-    schemas = {
-        "clips.parquet": clip_schema(labels, (name for name, is_text in labels.items() if is_text)),
-        "traces.parquet": pl.Schema(TRACE_COLUMNS),
-        "exclusions.csv": pl.Schema(EXCLUSION_COLUMNS),
-    }
-    tables = {name: [pl.DataFrame(schema=schema)] for name, schema in schemas.items()}
-    offset = 0
-    for batch in _batched(draft.entries(), CLIPS_AT_ONCE):
-        clips: list[Mapping[str, Any]] = []
-        for entry in batch:
-            clips.append({**entry.clip, "offset": offset if entry.num_bytes else None})
-            offset += entry.num_bytes
-        traces = [row for entry in batch for row in entry.traces]
-        faults = [row for entry in batch for row in entry.faults]
-        for name, part in zip(TABLES, (clips, traces, faults), strict=True):
-            tables[name].append(pl.DataFrame(part, schema=schemas[name]))
-    clips_table, traces_table, exclusions_table = (pl.concat(tables[name]) for name in TABLES)
-    clips_table.write_parquet(draft.work / "clips.parquet")
-    traces_table.write_parquet(draft.work / "traces.parquet")
-    exclusions_table.write_csv(draft.work / "exclusions.csv")
-
-
-def _label_kinds(entries: Iterator[Entry]) -> dict[str, bool]:
-    """The label columns, and whether each holds words rather than numbers."""
-    known = clip_schema((), ())
-    kinds: dict[str, bool] = {}
-    for entry in entries:
-        for name, value in entry.clip.items():
-            if name not in known:
-                kinds[name] = kinds.get(name, False) or isinstance(value, str)
-    return kinds
-
-
-def _batched(items: Iterator[Entry], size: int) -> Iterator[list[Entry]]:
-    """Lists of up to `size` items."""
-    while batch := list(islice(items, size)):
-        yield batch
+    if left or expected_sha256 not in (None, digest.hexdigest()):
+        raise OSError(errno.EIO, f"{frames.path.name} no longer holds the frames that were written to it")
+    return digest.hexdigest()

@@ -18,6 +18,7 @@ def entry_of(
     record: ClipRecord, prepared: Prepared, fingerprint: str, labels: Sequence[str], source_path: str | None
 ) -> Entry:
     """The entry of a clip; without frames it is excluded, for the first reason that costs the clip."""
+    source_path = source_path and _as_text(source_path)
     faults = [*record.faults, *prepared.faults]
     if prepared.frames is None and not any(fault.level == "clip" for fault in faults):
         faults.append(Fault(level="clip", reason="it is listed, but has no file"))
@@ -34,9 +35,13 @@ def entry_of(
         traces=prepared.traces,
         faults=tuple({"clip": record.clip, "source_path": source_path, **asdict(fault)} for fault in faults),
         num_bytes=prepared.frames.num_bytes if prepared.frames else 0,
-        frames_sha256=prepared.frames_sha256,
         audit=prepared.audit,
     )
+
+
+def _as_text(path: str) -> str:
+    """A path that any file can hold: names on disk are bytes, and not all of them are text."""
+    return path.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
 def _described(record: ClipRecord) -> dict[str, Any]:

@@ -6,44 +6,41 @@ it stopped; a second run redoes only what changed.
 
 from __future__ import annotations
 
-import hashlib
-import json
-from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal, NamedTuple
+
+from pydantic import Field
 
 from apical import registry
+from apical.cards import card_of
 from apical.config import Config, read_config
 from apical.dataset import Dataset, DatasetCard
 from apical.deidentification import Deidentifier, write_audit
 from apical.draft import Draft
 from apical.entries import entry_of
-from apical.errors import ApicalError
-from apical.journal import Entry, Finished, FrameBytes
+from apical.errors import ApicalError, MachineError, writing
+from apical.journal import Entry, FrameBytes, Kept
 from apical.pixels.task import Prepared, Settings, Task
 from apical.progress import Progress, progress
 from apical.sources.base import ClipRecord, Fault, MaskFile, Source
 from apical.splits import OnConflict, settle_splits
-from apical.version import VERSION
-from apical.workers import Crash, available_cores, ordered_map
+from apical.workers import Crash, available_cores, most_in_flight, ordered_map
 
 __all__ = ["IngestConfig", "ingest"]
 
 PREPARATION = 1
 """Raised whenever the same files would give other rows or pixels, so that old ones are not taken over."""
-PHANTOM_CARD = "phantom.json"
-"""Lies in every folder of synthetic data."""
 
 
 class IngestConfig(Config):
     """How a data set becomes a dataset."""
 
-    height: int | None = None
+    height: int | None = Field(default=None, gt=0, le=4096)
     """Height of stored frames in pixels; the source's working size unless given."""
-    width: int | None = None
+    width: int | None = Field(default=None, gt=0, le=4096)
     """Width of stored frames in pixels."""
     fit: Literal["stretch", "pad"] | None = None
     """Stretch both sides to the stored size, or keep the shape and add black; the source's way unless given."""
@@ -55,29 +52,31 @@ class IngestConfig(Config):
     """Replace patient, study, clip and file names by keyed hashes; on for sources whose names identify patients."""
     thumbnails: bool = False
     """Draw each clip before and after blanking, into the private folder beside the dataset."""
-    processes: int | None = None
+    processes: int | None = Field(default=None, gt=0)
     """Worker processes; as many as cores unless given."""
-    timeout_s: float = 60.0
+    timeout_s: float = Field(default=60.0, gt=0)
     """Longest time for one clip, after which it is left out."""
-    memory_mb: int = 1024
+    memory_mb: int = Field(default=1024, ge=256)
     """Most memory that decoding one clip may take."""
 
 
 def ingest(source: str, folder: Path, out: Path, overrides: Sequence[str] = ()) -> Dataset:
     """Turn the data set in `folder`, laid out as `source`, into the dataset folder `out`."""
     config = read_config(IngestConfig, overrides=overrides)
-    job = _Job(source, registry.load("sources", source)(), _checked(folder, out), out, config)
+    job = _Job(source, registry.load("sources", source)(), folder, out, config)
+    _check_places(job)
+    num_clips = len(job.fingerprints)
     with Draft(out) as draft:
         draft.complete()
-        finished = Finished(out)
-        if finished.is_current(job.fingerprints):
+        kept = draft.kept()
+        if any(each.is_all_of(job.fingerprints) for each in kept[:1]) and not job.wants_thumbnails():
             return Dataset.open(out)
         done = draft.resume(job.fingerprints)
-        with progress("Ingesting", len(job.records), "clips") as bar:
-            bar.advance(done, "taken over")
-            _fill(draft, job, finished, done, bar)
+        with progress("Ingesting", num_clips, "clips", done) as bar:
+            _fill(draft, job, kept, done, bar)
         write_audit(draft)
-        return draft.finish(_card(job, draft))
+        card = card_of(job.name, job.source, job.folder, job.settings, draft.entries())
+        return draft.finish(_checked(card, out))
 
 
 @dataclass(frozen=True)
@@ -97,12 +96,12 @@ class _Job:
 
     @cached_property
     def records(self) -> list[ClipRecord]:
-        scanned = settle_splits(list(self.source.scan(self.folder)), self.config.on_split_conflict)
+        scanned = list(self.source.scan(self.folder))
         if not scanned:
             raise ApicalError(
                 "No clips were found", where=str(self.folder), remedy=f"Check that it is {self.source.title}."
             )
-        return self.deidentifier.records(scanned)
+        return settle_splits(self.deidentifier.records(scanned), self.config.on_split_conflict)
 
     @cached_property
     def settings(self) -> Settings:
@@ -113,34 +112,51 @@ class _Job:
             fit=config.fit or source.fit,
             crops_to_sector=source.crops_to_sector,
             blanks_outside_sector=config.blanks_outside_sector,
-            must_find_sector=source.is_identifying and config.blanks_outside_sector,
+            must_find_sector=self.deidentifier.is_on and config.blanks_outside_sector,
             expected_size=source.expected_size,
         )
 
     @cached_property
     def fingerprints(self) -> list[str]:
         common = repr((PREPARATION, self.name, self.settings))
-        return [_fingerprint(common, self.folder, record) for record in self.records]
+        return [
+            self.deidentifier.digest(common + _description(self.folder, record)) for record in self.records
+        ]
 
-    def task(self, record: ClipRecord, parts: Path) -> Task:
-        thumbnails = None
-        if self.config.thumbnails:
-            thumbnails = self.deidentifier.private / "thumbnails"
-            thumbnails.mkdir(mode=0o700, parents=True, exist_ok=True)
+    @cached_property
+    def thumbnails(self) -> Path | None:
+        """Where pictures from before and after blanking go."""
+        return self.deidentifier.private / "thumbnails" if self.config.thumbnails else None
+
+    def wants_thumbnails(self) -> bool:
+        """Whether a clip has yet to be drawn."""
+        return any(self.wants_thumbnail(record) for record in self.records)
+
+    def wants_thumbnail(self, record: ClipRecord) -> bool:
+        if self.thumbnails is None or _known_faulty(record):
+            return False
+        return not (self.thumbnails / f"{record.clip}.png").exists()
+
+    def task(self, record: ClipRecord, frames_path: Path) -> Task:
+        if self.thumbnails:
+            with writing(str(self.thumbnails)):
+                self.thumbnails.mkdir(mode=0o700, parents=True, exist_ok=True)
         return Task(
             folder=self.folder,
             record=record,
             settings=self.settings,
-            frames_path=parts / f"{record.clip}.u8",
-            thumbnails=thumbnails,
+            frames_path=frames_path,
+            thumbnails=self.thumbnails,
         )
 
-    def entry(self, record: ClipRecord, print_: str, prepared: Prepared) -> Entry:
-        source_path = self.deidentifier.source_path(record)
-        return entry_of(record, prepared, print_, self.source.labels, source_path)
+    def entry(self, clip: _Clip, prepared: Prepared) -> Entry:
+        source_path = self.deidentifier.source_path(clip.record)
+        return entry_of(clip.record, prepared, clip.fingerprint, self.source.labels, source_path)
 
 
-def _checked(folder: Path, out: Path) -> Path:
+def _check_places(job: _Job) -> None:
+    """Refuse a wrong folder before anything is written."""
+    folder, out = job.folder, job.out
     if not folder.is_dir():
         raise ApicalError(
             "There is no such folder", where=str(folder), remedy="Give the folder of the data set."
@@ -160,43 +176,66 @@ def _checked(folder: Path, out: Path) -> Path:
         raise ApicalError(
             "The dataset would lie inside its own source", where=str(out), remedy="Give another --out."
         )
-    return folder
+    if (out / "dataset.json").is_file() and (held := Dataset.open(out).card.source) != job.name:
+        raise ApicalError(
+            f"The folder holds a dataset of the source {held}", where=str(out), remedy="Give another --out."
+        )
 
 
-def _fingerprint(common: str, folder: Path, record: ClipRecord) -> str:
-    """Changes with the clip's description, with its files' sizes and times, and with how it is prepared."""
-    files = {*record.files, *(trace.path for trace in record.traces if isinstance(trace, MaskFile))}
+def _description(folder: Path, record: ClipRecord) -> str:
+    """All that a clip is made of: its record, and its files' sizes and times."""
+    masks = {trace.path for trace in record.traces if isinstance(trace, MaskFile)}
     stamps = []
-    for file in sorted(files):
+    for file in sorted({*record.files, *record.companions, *masks}):
         path = folder / file
         stat = path.stat() if path.exists() else None
         stamps.append((str(file), stat and (stat.st_size, stat.st_mtime_ns)))
-    return hashlib.sha256(repr((common, record, stamps)).encode("utf-8", "surrogateescape")).hexdigest()
+    return repr((record, stamps))
 
 
-def _fill(draft: Draft, job: _Job, finished: Finished, done: int, bar: Progress) -> None:
-    """Append the clips from number `done` on: taken over from the finished dataset, known as faulty, or decoded."""
-    pairs = list(zip(job.records, job.fingerprints, strict=True))[done:]
-    to_decode = (
-        job.task(record, draft.parts) for record, print_ in pairs if _must_decode(record, print_, finished)
-    )
+def _checked(card: DatasetCard, out: Path) -> DatasetCard:
+    """The card, unless it would put a dataset without clips in the place of one that has some."""
+    if card.counts["usable_clips"] == 0 and (out / "dataset.json").is_file():
+        raise ApicalError(
+            "No clip can be used any more, so the dataset is left as it was",
+            where=str(out),
+            remedy="Check the data set's folder and the settings; exclusions would name every clip.",
+        )
+    return card
+
+
+def _fill(draft: Draft, job: _Job, kept: Sequence[Kept], done: int, bar: Progress) -> None:
+    """Append the clips from number `done` on: taken over from an earlier ingest, known as faulty, or decoded."""
+    clips = [
+        _Clip(record, print_, None if job.wants_thumbnail(record) else _holder(kept, print_))
+        for record, print_ in zip(job.records[done:], job.fingerprints[done:], strict=True)
+    ]
+    processes = job.config.processes or available_cores()
+    to_decode = (clip.record for clip in clips if not (clip.holder or _known_faulty(clip.record)))
     results = ordered_map(
         Task.run,
-        to_decode,
-        processes=job.config.processes or available_cores(),
+        (
+            job.task(record, draft.part(number, most_in_flight(processes)))
+            for number, record in enumerate(to_decode)
+        ),
+        processes=processes,
         timeout_s=job.config.timeout_s,
         memory_mb=job.config.memory_mb,
     )
-    for record, print_ in pairs:
-        entry, frames = _next_entry(job, record, print_, finished, results)
-        draft.append(entry, frames)
-        if frames is not None and frames.path.parent == draft.parts:
-            frames.path.unlink()
+    for clip in clips:
+        draft.append(*_next_entry(job, clip, results))
         bar.advance()
 
 
-def _must_decode(record: ClipRecord, print_: str, finished: Finished) -> bool:
-    return not (_known_faulty(record) or print_ in finished)
+class _Clip(NamedTuple):
+    record: ClipRecord
+    fingerprint: str
+    holder: Kept | None
+    """The earlier ingest that it can be taken over from."""
+
+
+def _holder(kept: Sequence[Kept], fingerprint: str) -> Kept | None:
+    return next((each for each in kept if fingerprint in each), None)
 
 
 def _known_faulty(record: ClipRecord) -> bool:
@@ -204,65 +243,17 @@ def _known_faulty(record: ClipRecord) -> bool:
 
 
 def _next_entry(
-    job: _Job,
-    record: ClipRecord,
-    print_: str,
-    finished: Finished,
-    results: Iterator[Prepared | Crash | ApicalError],
+    job: _Job, clip: _Clip, results: Iterator[Prepared | Crash | ApicalError]
 ) -> tuple[Entry, FrameBytes | None]:
-    if print_ in finished:
-        return finished.find(print_)
-    if _known_faulty(record):
-        return job.entry(record, print_, Prepared()), None
+    if clip.holder:
+        return clip.holder.find(clip.fingerprint)
+    if _known_faulty(clip.record):
+        return job.entry(clip, Prepared()), None
     result = next(results)
+    if isinstance(result, MachineError):
+        raise result
     if isinstance(result, Prepared):
-        return job.entry(record, print_, result), result.frames
+        return job.entry(clip, result), result.frames
     reason = result.reason if isinstance(result, Crash) else result.what
     left_out = Prepared(faults=(Fault(level="clip", reason=reason),))
-    return replace(job.entry(record, print_, left_out), is_transient=isinstance(result, Crash)), None
-
-
-def _card(job: _Job, draft: Draft) -> DatasetCard:
-    counts: Counter[str] = Counter()
-    levels: Counter[str] = Counter(dict.fromkeys(("clip", "trace", "label", "note"), 0))
-    patients = set()
-    for entry in draft.entries():
-        counts["clips"] += 1
-        levels.update(fault["level"] for fault in entry.faults)
-        if entry.clip["excluded"] is None:
-            counts["usable_clips"] += 1
-            counts["frames"] += entry.clip["num_frames"]
-            counts["traced_frames"] += len({trace["frame"] for trace in entry.traces})
-            patients.add(entry.clip["patient"])
-    counts["patients"] = len(patients)
-    return DatasetCard(
-        source=job.name,
-        **_origin(job),
-        preprocessing=asdict(job.settings),
-        counts=dict(counts),
-        exclusions=dict(levels),
-        content_sha256="",
-        tool_version=VERSION,
-    )
-
-
-def _origin(job: _Job) -> dict[str, Any]:
-    """Title, terms and citation: the source's, or those of synthetic data that only look like it."""
-    source, phantom = job.source, job.folder / PHANTOM_CARD
-    if phantom.is_file():
-        card = json.loads(phantom.read_text(encoding="utf-8"))
-        title = f"Synthetic hearts laid out as {source.title}"
-        return {
-            "title": title,
-            "licence": card["licence"],
-            "citation": "apical phantom",
-            "url": "",
-            "is_synthetic": True,
-        }
-    return {
-        "title": source.title,
-        "licence": source.licence,
-        "citation": source.citation,
-        "url": source.url,
-        "is_synthetic": False,
-    }
+    return replace(job.entry(clip, left_out), is_transient=isinstance(result, Crash)), None

@@ -18,8 +18,8 @@ from apical.pictures.montage import draw_montage
 
 __all__ = ["Inspection", "inspect", "report_lines", "summary_lines"]
 
-NOTICE = "Research use only. Not a medical device."
 REASONS_SHOWN = 12
+LEVELS = ("clip", "trace", "label", "note")
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,11 +28,11 @@ class Inspection:
 
     dataset: Dataset
     by_view_and_split: pl.DataFrame
-    """Columns echo_view, split, clips, patients, frames, traced."""
+    """Columns echo_view, split, clips, patients, frames, traced frames."""
     labels: pl.DataFrame
     """Columns label, clips, and for numbers min, median, max."""
     faults: Mapping[tuple[str, str], int]
-    """(level, reason) with its count, the most frequent first."""
+    """(level, reason) with its count, the costliest and most frequent first."""
     warnings: list[str]
     page: Path
 
@@ -67,13 +67,13 @@ def summary_lines(dataset: Dataset) -> list[str]:
         f"{counts.get('traced_frames', 0)} traced frames{synthetic}",
         f"Licence: {card.licence}",
     ]
-    lines += [
-        f"  {count} × {level}: {reason}"
-        for (level, reason), count in list(_faults(dataset).items())[:REASONS_SHOWN]
-    ]
+    faults = [f"  {count} × {level}: {reason}" for (level, reason), count in _faults(dataset).items()]
+    lines += faults[:REASONS_SHOWN]
+    if len(faults) > REASONS_SHOWN:
+        lines.append(f"  … and {len(faults) - REASONS_SHOWN} more reasons")
     if sum(card.exclusions.values()):
         lines.append(f"Every exclusion and note stands in {dataset.folder / 'exclusions.csv'}.")
-    return [*lines, NOTICE]
+    return [*lines, card.notice]
 
 
 def report_lines(inspection: Inspection) -> list[str]:
@@ -84,6 +84,7 @@ def report_lines(inspection: Inspection) -> list[str]:
         tbl_hide_dataframe_shape=True,
         tbl_hide_column_data_types=True,
         tbl_width_chars=120,
+        float_precision=1,
     ):
         tables = [str(table) for table in (inspection.by_view_and_split, inspection.labels) if table.height]
     warnings = [f"! {warning}" for warning in inspection.warnings]
@@ -121,8 +122,9 @@ def _labels(dataset: Dataset) -> pl.DataFrame:
 
 
 def _faults(dataset: Dataset) -> dict[tuple[str, str], int]:
-    pairs = dataset.exclusions.select("level", "reason").iter_rows()
-    return dict(Counter(pairs).most_common())
+    """Reasons and their counts: what cost clips before what cost less, the most frequent first."""
+    found = Counter(dataset.exclusions.select("level", "reason").iter_rows())
+    return dict(sorted(found.items(), key=lambda item: (LEVELS.index(item[0][0]), -item[1])))
 
 
 def _page(inspection: Inspection, pictures: list[Path]) -> str:
@@ -133,5 +135,5 @@ def _page(inspection: Inspection, pictures: list[Path]) -> str:
     )
     embedded = {path.stem: base64.b64encode(path.read_bytes()).decode() for path in pictures}
     return environment.get_template("inspect.html").render(
-        inspection=inspection, card=inspection.dataset.card, pictures=embedded, notice=NOTICE
+        inspection=inspection, card=inspection.dataset.card, pictures=embedded
     )

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-__all__ = ["Entry", "Finished", "FrameBytes", "entry_from", "line_of", "whole_entry"]
+__all__ = ["Entry", "FrameBytes", "Kept", "entry_from", "line_of", "whole_entries"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,30 +36,23 @@ class FrameBytes:
     num_bytes: int
 
 
-class Finished:
-    """The clips of a complete dataset, by fingerprint."""
+class Kept:
+    """Clips that an earlier ingest prepared, by fingerprint: its journal and its frames."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self._places: dict[str, tuple[int, int]] = {}
+    def __init__(self, journal: Path, frames: Path) -> None:
+        self.journal, self.frames = journal, frames
         self.order: list[str] = []
-        journal = folder / "ingest.jsonl"
-        if (folder / "dataset.json").is_file() and journal.is_file():
-            self._index(journal)
+        self._places: dict[str, tuple[int, int]] = {}
+        line_at = frames_at = 0
+        for entry, length in whole_entries(journal, frames):
+            self.order.append(entry.fingerprint)
+            if not entry.is_transient:
+                self._places[entry.fingerprint] = line_at, frames_at
+            line_at += length
+            frames_at += entry.num_bytes
 
-    def _index(self, journal: Path) -> None:
-        frames_at = line_at = 0
-        with journal.open("rb") as file:
-            for line in file:
-                entry = json.loads(line)
-                if not entry["is_transient"]:
-                    self._places[entry["fingerprint"]] = line_at, frames_at
-                self.order.append(entry["fingerprint"])
-                frames_at += entry["num_bytes"]
-                line_at += len(line)
-
-    def is_current(self, fingerprints: list[str]) -> bool:
-        """Whether these very clips, in this order, are all there."""
+    def is_all_of(self, fingerprints: list[str]) -> bool:
+        """Whether these very clips, in this order, are all there, and none is worth another try."""
         return fingerprints == self.order and all(print_ in self._places for print_ in fingerprints)
 
     def __contains__(self, fingerprint: str) -> bool:
@@ -68,10 +61,24 @@ class Finished:
     def find(self, fingerprint: str) -> tuple[Entry, FrameBytes]:
         """The entry of an unchanged clip, and where its frames are."""
         line_at, frames_at = self._places[fingerprint]
-        with (self.folder / "ingest.jsonl").open("rb") as journal:
+        with self.journal.open("rb") as journal:
             journal.seek(line_at)
             entry = entry_from(journal.readline())
-        return entry, FrameBytes(self.folder / "frames.u8", frames_at, entry.num_bytes)
+        return entry, FrameBytes(self.frames, frames_at, entry.num_bytes)
+
+
+def whole_entries(journal: Path, frames: Path) -> Iterator[tuple[Entry, int]]:
+    """Entries and their lines' lengths, up to the first that a kill cut short or whose frames are not all there."""
+    if not (journal.is_file() and frames.is_file()):
+        return
+    left = frames.stat().st_size
+    with journal.open("rb") as file:
+        for line in file:
+            entry = _whole_entry(line)
+            if entry is None or entry.num_bytes > left:
+                return
+            left -= entry.num_bytes
+            yield entry, len(line)
 
 
 def line_of(entry: Entry) -> str:
@@ -86,8 +93,7 @@ def entry_from(line: bytes) -> Entry:
     return Entry(**{**values, "traces": tuple(values["traces"]), "faults": tuple(values["faults"])})
 
 
-def whole_entry(line: bytes) -> Entry | None:
-    """The entry of a line, or None when a kill cut it short."""
+def _whole_entry(line: bytes) -> Entry | None:
     if not line.endswith(b"\n"):
         return None
     try:

@@ -22,19 +22,19 @@ class Progress(Protocol):
 
 
 @contextmanager
-def progress(title: str, total: int | None, unit: str) -> Iterator[Progress]:
-    """Show how far `total` units of work are; an unknown total shows the count and the rate."""
+def progress(title: str, total: int | None, unit: str, done: int = 0) -> Iterator[Progress]:
+    """Show how far `total` units of work are, `done` of them before this start; the rate counts what is new."""
     if sys.stderr.isatty():
-        with _bar(title, total, unit) as bar:
+        with _bar(title, total, unit, done) as bar:
             yield bar
     else:
-        lines = _Lines(title, total, unit)
+        lines = _Lines(title, total, unit, done, done)
         yield lines
         lines.say()
 
 
 @contextmanager
-def _bar(title: str, total: int | None, unit: str) -> Iterator[Progress]:
+def _bar(title: str, total: int | None, unit: str, done: int) -> Iterator[Progress]:
     from rich.console import Console
     from rich.progress import (
         BarColumn,
@@ -56,16 +56,16 @@ def _bar(title: str, total: int | None, unit: str) -> Iterator[Progress]:
         TextColumn("{task.fields[note]}"),
     )
     with RichProgress(*columns, console=Console(stderr=True)) as rich:
-        yield _Bar(rich, title, total)
+        yield _Bar(rich, title, total, done)
 
 
 class _Bar:
-    def __init__(self, rich: object, title: str, total: int | None) -> None:
+    def __init__(self, rich: object, title: str, total: int | None, done: int) -> None:
         from rich.progress import Progress as RichProgress
 
         assert isinstance(rich, RichProgress)
         self.rich = rich
-        self.task = rich.add_task(title, total=total, rate="", note="")
+        self.task = rich.add_task(title, total=total, completed=done, rate="", note="")
 
     def advance(self, steps: int = 1, note: str = "") -> None:
         task = self.rich.tasks[0]
@@ -78,7 +78,8 @@ class _Lines:
     title: str
     total: int | None
     unit: str
-    done: int = 0
+    done: int
+    before: int
     note: str = ""
     began: float = field(default_factory=time.monotonic)
     said: float = field(default_factory=time.monotonic)
@@ -92,10 +93,10 @@ class _Lines:
     def say(self) -> None:
         self.said = time.monotonic()
         passed = max(self.said - self.began, 1e-9)
-        rate = self.done / passed
+        rate = (self.done - self.before) / passed
         of = f"/{self.total}" if self.total is not None else ""
         left = ""
-        if self.total is not None and 0 < self.done < self.total:
+        if self.total is not None and self.before < self.done < self.total:
             left = f", {(self.total - self.done) / rate:.0f} s left"
         note = f", {self.note}" if self.note else ""
         line = f"{self.title}: {self.done}{of} {self.unit}, {rate:.1f}/s{left}{note}"

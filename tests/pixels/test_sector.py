@@ -8,6 +8,7 @@ import pytest
 from PIL import Image, ImageDraw
 from scipy import ndimage
 
+from apical.pixels import sector
 from apical.pixels.sector import blank_outside, find_sector
 from apical.readers.base import Box, Frames
 
@@ -146,3 +147,18 @@ def test_it_takes_milliseconds() -> None:
         find_sector(frames, None)
         took_s.append(time.perf_counter() - began)
     assert min(took_s) < 0.02  # 2 ms when the machine is free
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_thin_marks_are_opened_away_as_scipy_does_it(seed: int) -> None:
+    mask = ndimage.uniform_filter(np.random.default_rng(seed).random((41, 53)), 3) > 0.48
+    np.testing.assert_array_equal(
+        sector._opened(mask), ndimage.binary_opening(mask, np.ones((3, 3), np.bool_))
+    )
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 300), (1000, 3), (2, 129), (5, 640), (6, 700)])
+def test_slivers_of_a_picture_are_borne(shape: tuple[int, int]) -> None:
+    frames = np.random.default_rng(1).integers(0, 256, (4, *shape), np.uint8)
+    found = find_sector(frames, None)
+    assert found is None or found.mask.shape == shape

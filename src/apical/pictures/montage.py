@@ -26,7 +26,7 @@ Mask = npt.NDArray[np.bool_]
 
 
 def draw_montage(dataset: Dataset, path: Path) -> None:
-    """Draw up to 24 usable clips, evenly spread over echo views and splits."""
+    """Draw up to 20 usable clips, evenly spread over echo views and splits."""
     clips = _chosen(dataset)
     rows = max(1, -(-len(clips) // COLUMNS))
     sheet = Image.new("RGB", (COLUMNS * TILE, rows * (TILE + CAPTION)), (24, 26, 30))

@@ -6,9 +6,10 @@ in a row of `n` pixels that becomes `m` pixels goes to `(x + 0.5) * m / n - 0.5`
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Literal, TypeVar
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -16,7 +17,7 @@ import numpy.typing as npt
 from apical.errors import ApicalError
 from apical.readers.base import Box, Frames
 
-__all__ = ["Fit", "make_fit"]
+__all__ = ["Fit", "fit_of", "make_fit"]
 
 Label = TypeVar("Label", bound=np.generic)
 
@@ -35,8 +36,9 @@ class Fit:
     @property
     def is_identity(self) -> bool:
         """Whether stored pixels are the source's pixels."""
-        whole = Box(0, 0, self.source_height, self.source_width)
-        return self.box == whole == self.inner and self.stored_height == self.source_height
+        source = Box(0, 0, self.source_height, self.source_width)
+        stored = Box(0, 0, self.stored_height, self.stored_width)
+        return self.box == source == stored == self.inner
 
     def frames(self, frames: Frames) -> Frames:
         """Fit frames (T, H, W): area averages where they shrink, bilinear where they grow.
@@ -102,6 +104,12 @@ def make_fit(
         stored_width=stored_width,
         inner=Box(top, left, top + inner_height, left + inner_width),
     )
+
+
+def fit_of(row: Mapping[str, Any], mode: Literal["stretch", "pad"]) -> Fit:
+    """The fit by which a clip, given as its row of `clips`, was stored; `mode` stands in the dataset's card."""
+    box = Box(row["crop_top"], row["crop_left"], row["crop_bottom"], row["crop_right"])
+    return make_fit(row["source_height"], row["source_width"], box, row["height"], row["width"], mode)
 
 
 def _resized(frames: Frames, height: int, width: int) -> Frames:

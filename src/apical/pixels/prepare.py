@@ -15,7 +15,7 @@ import numpy as np
 from PIL import Image
 
 from apical import runlength
-from apical.errors import ApicalError
+from apical.errors import ApicalError, writing
 from apical.journal import FrameBytes
 from apical.pixels.fit import Fit, make_fit
 from apical.pixels.sector import Sector, blank_outside, find_sector
@@ -30,26 +30,26 @@ __all__ = ["prepare"]
 DARKEST_CLIP = 8
 """A clip whose brightest grey value is below this is blank."""
 HASH_BLOCK = 2**20
+LOOK_AT = {"outline": "a convex outline", "whole frame": "the whole frame"}
 
 
 def prepare(task: Task) -> Prepared:
     """Decode, blank what is outside the sector, fit to the working size, rasterise the traces."""
     record, settings = task.record, task.settings
     merged = _merged([_read(task.folder, file) for file in record.files])
-    columns: dict[str, Any] = {"source_sha256": _hash(task.folder, record.files)}
-    faults = _oddities(record, merged, settings)
+    columns: dict[str, Any] = {"source_sha256": _hash(task.folder, (*record.files, *record.companions))}
     sector = find_sector(merged.frames, merged.region)
+    faults = _oddities(record, merged, settings, sector)
     if reason := _reason_to_exclude(merged, sector, settings):
         fault = Fault(level="clip", reason=reason)
         return Prepared(columns=columns, faults=(*faults, fault), audit=_audit(merged, sector, 0.0))
     blanked = _blank(task, merged, sector)
     fit = _fit(merged, sector, settings)
     stored = _stored(merged, fit, sector if settings.blanks_outside_sector else None)
-    stored.tofile(task.frames_path)
+    _leave(stored, task.frames_path)
     traces, trace_faults = trace_rows(task.folder, record, fit, len(stored))
     return Prepared(
         frames=FrameBytes(task.frames_path, 0, stored.nbytes),
-        frames_sha256=hashlib.sha256(stored.data).hexdigest(),
         columns=columns | _columns(record, merged, fit, sector),
         traces=traces,
         faults=(*faults, *trace_faults),
@@ -81,8 +81,14 @@ def _merged(recordings: Sequence[Recording]) -> Recording:
     return replace(recordings[0], frames=frames, stated_frames=None, notes=notes)
 
 
-def _oddities(record: ClipRecord, merged: Recording, settings: Settings) -> list[Fault]:
+def _oddities(
+    record: ClipRecord, merged: Recording, settings: Settings, sector: Sector | None
+) -> list[Fault]:
     notes = list(merged.notes)
+    if settings.must_find_sector and sector and sector.shape != "fan":
+        notes.append(
+            f"its sector is no fan but {LOOK_AT[sector.shape]}: look whether text is left in the picture"
+        )
     num_frames, height, width = merged.frames.shape
     if record.stated_frames is not None and record.stated_frames != num_frames:
         notes.append(f"the table says {record.stated_frames} frames, the file holds {num_frames}")
@@ -127,6 +133,14 @@ def _stored(merged: Recording, fit: Fit, sector: Sector | None) -> Frames:
     return stored
 
 
+def _leave(frames: Frames, path: Path) -> None:
+    """Write frames over what the file held; its length does not matter."""
+    with writing(str(path.parent)), path.open("r+b" if path.exists() else "wb", buffering=0) as file:
+        left = frames.data.cast("B")
+        while left:
+            left = left[file.write(left) :]
+
+
 def _columns(record: ClipRecord, merged: Recording, fit: Fit, sector: Sector | None) -> dict[str, Any]:
     num_frames, height, width = merged.frames.shape
     spacing = record.spacing_mm or merged.spacing_mm
@@ -161,4 +175,5 @@ def _hash(folder: Path, files: Sequence[Path]) -> str:
 def _audit(merged: Recording, sector: Sector | None, blanked: float) -> Mapping[str, Any] | None:
     if merged.audit is None:
         return None
-    return {**asdict(merged.audit), "sector_found": sector is not None, "blanked_share": round(blanked, 4)}
+    shape = sector.shape if sector else "not found"
+    return {**asdict(merged.audit), "sector": shape, "blanked_share": round(blanked, 4)}

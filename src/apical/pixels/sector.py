@@ -9,6 +9,7 @@ belong to it as well; where no fan fits, its convex outline is taken.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -45,7 +46,10 @@ LEAST_SHARE = 0.03
 CORNER_SHARE = 0.06
 FULL_CORNER = 0.5
 """A frame whose four corners are all filled by this share or more has no black surround."""
-THIN = np.ones((3, 3), np.bool_)
+
+
+Shape = Literal["fan", "outline", "whole frame"]
+"""A fan cuts off what stands beside tissue; in a convex outline or a whole frame some text may be left."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -57,6 +61,7 @@ class Sector:
     box: Box
     confidence: float
     """Share of the mask in which tissue was seen; the rest was inferred from the fan's shape."""
+    shape: Shape
 
 
 def find_sector(frames: Frames, region: Box | None) -> Sector | None:
@@ -73,28 +78,29 @@ def blank_outside(frames: Frames, sector: Sector) -> float:
     if sector.mask.all():
         return 0.0
     lit = np.count_nonzero(_sampled(frames), axis=0)
-    np.multiply(
-        frames, sector.mask.view(np.uint8), out=frames
-    )  # bytes by bytes: three times as fast as by booleans
+    # bytes by bytes: three times as fast as bytes by booleans
+    np.multiply(frames, sector.mask.view(np.uint8), out=frames)
     return float(lit[~sector.mask].sum() / max(1, lit.sum()))
 
 
 def _find(frames: Frames) -> Sector | None:
-    if not frames.size:
-        return None
+    height, width = frames.shape[1:]
+    if not frames.size or max(height, width) > WORKING_SIZE * min(height, width):
+        return None  # slimmer than a pixel of the working size
     tissue, lit, factor = _shrunk(*_tissue_and_lit(_sampled(frames)))
-    shape = frames.shape[1], frames.shape[2]
     if _fills_corners(tissue & lit):
-        return _sector(np.ones(shape, np.bool_), 1.0)
+        return _sector(np.ones((height, width), np.bool_), 1.0, "whole frame")
     bright, whole = _main_blob(tissue & lit, lit), _main_blob(tissue, lit)
     if whole.mean() < LEAST_SHARE:
         return None
     outline = fit_fan(bright, SURE)
     if outline is None or not _reaches(outline, whole, factor):
-        outline = fit_fan(whole, LIKELY) or outline_of(whole)
+        outline = fit_fan(whole, LIKELY)
+    shape: Shape = "fan" if outline else "outline"
+    outline = outline or outline_of(whole)
     seen = outline.mask(whole.shape, 1)
     confidence = float((whole & seen).sum() / max(1, seen.sum()))
-    return _sector(outline.mask(shape, factor), confidence)
+    return _sector(outline.mask((height, width), factor), confidence, shape)
 
 
 def _reaches(outline: Outline, whole: Mask, factor: int) -> bool:
@@ -103,17 +109,17 @@ def _reaches(outline: Outline, whole: Mask, factor: int) -> bool:
     return bool((whole & ~within).sum() <= MOST_BEYOND * whole.sum())
 
 
-def _sector(mask: Mask, confidence: float) -> Sector:
+def _sector(mask: Mask, confidence: float, shape: Shape) -> Sector:
     rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
     box = Box(int(rows[0]), int(columns[0]), int(rows[-1]) + 1, int(columns[-1]) + 1)
-    return Sector(mask, box, confidence)
+    return Sector(mask, box, confidence, shape)
 
 
 def _placed(sector: Sector, region: Box, shape: tuple[int, ...]) -> Sector:
     """The sector of a region as one of the whole frame."""
     mask = np.zeros(shape, np.bool_)
     mask[region.top : region.bottom, region.left : region.right] = sector.mask
-    return _sector(mask, sector.confidence)
+    return _sector(mask, sector.confidence, sector.shape)
 
 
 def _sampled(frames: Frames) -> Frames:
@@ -174,10 +180,18 @@ def _ends(length: int) -> tuple[slice, slice]:
 
 def _main_blob(tissue: Mask, lit: Mask) -> Mask:
     """The connected part that holds most lit tissue once thin marks are gone."""
-    opened = ndimage.binary_opening(tissue, THIN)
-    parts, count = ndimage.label(opened)
+    parts, count = ndimage.label(_opened(tissue))
     if not count:
         return np.zeros_like(tissue)
     sizes = np.bincount(parts[lit], minlength=count + 1)
     sizes[0] = 0
     return np.asarray(parts == sizes.argmax())
+
+
+def _opened(mask: Mask) -> Mask:
+    """The mask without what is thinner than three pixels; five times as fast as by scipy at this size."""
+    eroded = np.pad(mask, 1)
+    eroded = eroded[:-2] & eroded[1:-1] & eroded[2:]
+    eroded = np.pad(eroded[:, :-2] & eroded[:, 1:-1] & eroded[:, 2:], 1)
+    grown = eroded[:-2] | eroded[1:-1] | eroded[2:]
+    return np.asarray(grown[:, :-2] | grown[:, 1:-1] | grown[:, 2:])

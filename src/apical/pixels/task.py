@@ -55,7 +55,6 @@ class Prepared:
     """A clip as it enters the dataset; without frames when it is excluded."""
 
     frames: FrameBytes | None = None
-    frames_sha256: str | None = None
     columns: Mapping[str, Any] = field(default_factory=dict)
     traces: tuple[Mapping[str, Any], ...] = ()
     faults: tuple[Fault, ...] = ()

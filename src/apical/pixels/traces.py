@@ -86,10 +86,13 @@ class _LabelFiles:
 
     def masks(self, trace: MaskFile, fit: Fit) -> Iterable[_Traced]:
         labels = self._labels(trace, fit)
-        for structure, values in trace.structures.items():
-            at_source = np.isin(labels, values)
-            if at_source.any():
-                yield _Traced(trace.frame, structure, trace.phase, at_source, fit.labels(at_source))
+        found = {structure: np.isin(labels, values) for structure, values in trace.structures.items()}
+        if not any(mask.any() for mask in found.values()):
+            raise ApicalError("the label image holds none of the structures", remedy="Trace it again.")
+        for structure, at_source in found.items():
+            stored = fit.labels(at_source)
+            if stored.any():
+                yield _Traced(trace.frame, structure, trace.phase, at_source, stored)
 
     def _labels(self, trace: MaskFile, fit: Fit) -> npt.NDArray[np.uint8]:
         path = self.folder / trace.path
