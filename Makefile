@@ -4,8 +4,9 @@ SHELL := /bin/bash
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+UV := PATH="$$PATH:$(CURDIR)/$(BIN)" uv
 
-.PHONY: help setup demo test check lint types bench fuzz constraints clean
+.PHONY: help setup demo test check lint types bench constraints clean
 
 help:  ## Say what there is
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -15,14 +16,14 @@ setup: $(READY)  ## Make the environment in .venv (done by the others when neede
 $(READY): pyproject.toml constraints.txt
 	@command -v python3 >/dev/null || { echo "Python 3.11 or newer is needed."; exit 1; }
 	@python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed; this is $$(python3 --version)."; exit 1; }
-	test -x $(BIN)/python || python3 -m venv $(VENV)
-	test -x $(BIN)/uv || $(BIN)/python -m pip install --quiet --disable-pip-version-check uv
-	$(BIN)/uv pip install --quiet --python $(BIN)/python --constraint constraints.txt --editable '.[dev]'
+	@command -v uv >/dev/null || test -x $(BIN)/uv || { python3 -m venv $(VENV) && $(BIN)/python -m pip install --quiet --disable-pip-version-check uv; }
+	@test -x $(BIN)/python || $(UV) venv --quiet --python python3 $(VENV)
+	$(UV) pip install --quiet --python $(BIN)/python --constraint constraints.txt --editable '.[dev]'
 	@touch $@
 
 demo: $(READY)  ## Synthetic hearts, through the whole road, ending in a report
-	$(BIN)/python -m apical phantom demo/echonet --layout echonet_dynamic --patients 60 --seed 1
-	$(BIN)/python -m apical ingest echonet_dynamic demo/echonet --out demo/dataset
+	$(BIN)/python -m apical phantom demo/echonet --layout echonet_dynamic --patients 60 --seed 1 --dirt
+	$(BIN)/python -m apical ingest echonet_dynamic demo/echonet --out demo/dataset on_split_conflict=hold_out
 	$(BIN)/python -m apical inspect demo/dataset --out demo/report
 
 test: $(READY)  ## All tests
@@ -42,8 +43,8 @@ bench: $(READY)  ## Every benchmark beside its rival
 	$(BIN)/python benchmarks/frames.py
 	$(BIN)/python benchmarks/phantom.py
 
-constraints:  ## Pin every dependency anew
-	$(BIN)/uv pip compile --quiet --no-header --no-annotate --no-emit-index-url --universal --all-extras --python-version 3.11 pyproject.toml --output-file constraints.txt
+constraints: $(READY)  ## Pin every dependency anew
+	$(UV) pip compile --quiet --no-header --no-annotate --no-emit-index-url --universal --all-extras --python-version 3.11 pyproject.toml --output-file constraints.txt
 
 clean:  ## Remove what the commands above made
 	rm -rf demo build dist .pytest_cache .mypy_cache .ruff_cache

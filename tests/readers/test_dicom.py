@@ -13,6 +13,7 @@ from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.encaps import encapsulate, generate_frames
 from pydicom.uid import (
     ExplicitVRLittleEndian,
+    JPEG2000Lossless,
     JPEGBaseline8Bit,
     UltrasoundMultiFrameImageStorage,
     generate_uid,
@@ -192,6 +193,18 @@ def test_broken_compressed_frames_are_refused(tmp_path: Path, clip: Frames) -> N
     file.PixelData = encapsulate([b"\xff\xd8 no picture \xff\xd9"] * 24)
     file.save_as(path)
     with pytest.raises(ApicalError, match="Frame 0 of 24"):
+        DicomReader().read(path)
+
+
+def test_a_jpeg_2000_frame_of_impossible_depth_is_refused(tmp_path: Path, clip: Frames) -> None:
+    path = write(tmp_path / "a.dcm", clip[:2])
+    file = dcmread(path)
+    file.compress(JPEG2000Lossless, encoding_plugin="pylibjpeg", generate_instance_uid=False)
+    file.save_as(path)
+    content = path.read_bytes()
+    depth_at = content.index(b"\xff\x4f\xff\x51") + 42
+    path.write_bytes(content[:depth_at] + b"\xf8" + content[depth_at + 1 :])
+    with pytest.raises(ApicalError, match="Frame 0 of 2 can't be decoded"):  # GDCM would end the process
         DicomReader().read(path)
 
 

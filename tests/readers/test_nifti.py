@@ -88,3 +88,10 @@ def test_a_file_that_was_cut_short_is_refused(tmp_path: Path, clip: Frames) -> N
         path.write_bytes(path.read_bytes()[:-2000])
         with pytest.raises(ApicalError):
             NiftiReader().read(path)
+
+
+def test_a_header_that_stops_in_the_middle_is_refused(tmp_path: Path, clip: Frames) -> None:
+    path = write(tmp_path / "a.nii", clip.T, (0.3, 0.3, 1.0), ("mm", "unknown"))
+    path.write_bytes(path.read_bytes()[:90])
+    with pytest.raises(ApicalError, match="no NIfTI image"):
+        NiftiReader().read(path)

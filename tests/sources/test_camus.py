@@ -130,6 +130,16 @@ def test_nonsense_in_a_cfg_costs_what_it_says(
     assert len(record.traces) >= 2
 
 
+def test_a_cfg_that_cannot_be_opened_is_told(tmp_path: Path, touch: Touch, scan: Scan) -> None:
+    touch(*images("database_nifti/patient0007", "4CH", STILLS))
+    (tmp_path / "database_nifti/patient0007/Info_4CH.cfg").symlink_to("nowhere")
+
+    (record,) = scan("camus").values()
+
+    assert len(record.files) == 2
+    assert reasons(record, "label") == ["the cfg file can't be read"]
+
+
 def test_missing_patients_stills_and_masks_are_told(write: Write, touch: Touch, scan: Scan) -> None:
     touch(*images("database_nifti/patient0001", "4CH", ("ED", "ED_gt", "ES")))
     touch(*images("database_nifti/patient0002", "4CH", ("ES", "ES_gt")))

@@ -142,3 +142,14 @@ def test_mutated_headers_end_in_records(tmp_path: Path, scan: Scan, seed: int) -
             mutated[place] = generator.integers(256)
         (tmp_path / f"{number:03d}.dcm").write_bytes(mutated)
     assert len(scan("dicom")) == 101
+
+
+def test_a_link_that_leads_nowhere_is_a_record_with_its_reason(tmp_path: Path, scan: Scan) -> None:
+    (tmp_path / "lost.dcm").symlink_to("nowhere")
+    (tmp_path / "lost.bin").symlink_to("nowhere")
+    save(tmp_path / "there.dcm")
+
+    records = scan("dicom")
+
+    assert sorted(records) == ["lost.dcm", "there.dcm"]
+    assert reasons(records["lost.dcm"], "clip") == ["The file is not there"]

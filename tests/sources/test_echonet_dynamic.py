@@ -114,6 +114,7 @@ def test_text_where_a_number_belongs_costs_that_label_only(write: Write, touch: 
     ("lines", "reason"),
     [
         (traced(FIRST, 174), "the traced frame is past the clip's end"),
+        (traced(FIRST, "1e300"), "the traced frame is past the clip's end"),
         (traced(FIRST, -1), "the traced frame is before the first"),
         (traced(FIRST, "ES"), "the traced frame is not a whole number"),
         (traced(FIRST, 5, CHORDS[:2]), "the outline has too few rows"),

@@ -83,6 +83,17 @@ def test_text_and_frames_past_the_end_are_faults_and_no_more(write: Write, touch
     assert reasons(record, "trace") == ["the traced frame is past the clip's end"]
 
 
+def test_a_frame_number_that_no_table_can_hold_is_told_without_it(
+    write: Write, touch: Touch, scan: Scan
+) -> None:
+    write("MeasurementsList.csv", [HEADER, caliper("IVSd", 1.3, 26, frame=2**63)])
+    touch(f"Batch1/{NAME}.avi")
+
+    (fault,) = scan("echonet_lvh")[NAME].faults
+
+    assert (fault.reason, fault.frame) == ("the traced frame is past the clip's end", None)
+
+
 def test_the_older_split_counts_where_it_is_present(write: Write, touch: Touch, scan: Scan) -> None:
     write("MeasurementsList.csv", [HEADER, *HEART, caliper("IVSd", 1, name="0XNEW")])
     write("hashed_index_old_split.csv", [",HashedFileName,split", f"0,{NAME},test", "1,0XOLD,val"])

@@ -63,6 +63,23 @@ def test_a_phase_without_a_tracing_is_noted(write: Write, touch: Touch, scan: Sc
     assert reasons(record, "note") == ["no systolic frame is traced"]
 
 
+def test_a_frame_number_that_no_table_can_hold_is_told_without_it(
+    write: Write, touch: Touch, scan: Scan
+) -> None:
+    write("A4C/FileList.csv", [HEADER, row(NAME, 0)])
+    write("A4C/VolumeTracings.csv", ["FileName,X,Y,Frame", *traced(NAME, 2**63), *traced(NAME, -(2**64))])
+    touch(f"A4C/Videos/{NAME}.avi")
+
+    record = scan("echonet_pediatric")[NAME]
+
+    assert not record.traces
+    assert [fault.frame for fault in record.faults] == [None, None]
+    assert reasons(record, "trace") == [
+        "the traced frame is past the clip's end",
+        "the traced frame is before the first",
+    ]
+
+
 def test_a_name_of_another_form_is_its_own_patient(write: Write, touch: Touch, scan: Scan) -> None:
     write("A4C/FileList.csv", [HEADER, row("clip-7", 0)])
     touch("A4C/Videos/clip-7.avi")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from io import BufferedReader, FileIO
+from io import BufferedReader
 from pathlib import Path
 
 from pydicom import dcmread
@@ -10,6 +10,7 @@ from pydicom.dataset import Dataset
 from pydicom.pixels.utils import get_expected_length
 
 from apical.errors import ApicalError
+from apical.readers._bounded_file import BoundedFile
 from apical.readers._dicom_grey import grey_of
 from apical.readers._dicom_pixels import PixelStore, find_pixels
 from apical.readers._dicom_regions import place_of_tissue
@@ -26,7 +27,7 @@ def read_dicom(path: Path) -> Recording:
     """Decode all frames; only tags on the allow-list are looked at."""
     with (
         decoding(path, "The file is no DICOM that can be decoded", *PYDICOM_FAILURES),
-        _opened(path) as file,
+        BoundedFile(path) as file,
     ):
         header = dcmread(file, stop_before_pixels=True)
         _refuse_deflated(header, path)
@@ -42,24 +43,6 @@ def read_dicom(path: Path) -> Recording:
             notes=(*notes, *place.notes),
             audit=audit(header),
         )
-
-
-class _BoundedFile(BufferedReader):
-    """A file from which never more is asked than it has: a broken element may claim gigabytes."""
-
-    def __init__(self, raw: FileIO) -> None:
-        super().__init__(raw)
-        self._end = self.seek(0, 2)
-        self.seek(0)
-
-    def read(self, size: int | None = -1, /) -> bytes:
-        """Read `size` bytes, or as many as there are."""
-        left = max(0, self._end - self.tell())
-        return super().read(left if size is None or size < 0 else min(size, left))
-
-
-def _opened(path: Path) -> _BoundedFile:
-    return _BoundedFile(FileIO(path))
 
 
 def _stated_frames(header: Dataset) -> int | None:

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from pydicom.dataset import Dataset
 from pydicom.pixels.decoders.base import get_decoder
 from pydicom.pixels.utils import as_pixel_options
-from pydicom.uid import JPEGBaseline8Bit
+from pydicom.uid import JPEG2000, JPEG2000Lossless, JPEGBaseline8Bit
 
 from apical.readers._dicom_grey import Properties
 
@@ -25,8 +25,8 @@ PIXEL_DATA = (0x7FE0, 0x0010)
 ITEM = b"\xfe\xff\x00\xe0"
 UNDEFINED_LENGTH = 0xFFFFFFFF
 MAX_FRAGMENTS = 1_000_000
-PREFERRED = {JPEGBaseline8Bit: "pillow"}
-"""The only codec that is tried: another one would draw broken frames instead of refusing them."""
+PREFERRED = {JPEGBaseline8Bit: "pillow", JPEG2000: "pylibjpeg", JPEG2000Lossless: "pylibjpeg"}
+"""The only codec that is tried: another one would draw broken frames, or end the process, instead of refusing them."""
 Decoded = tuple[npt.NDArray[np.generic], Properties]
 """A frame (H, W[, 3]) and what it is."""
 

@@ -6,6 +6,7 @@ Their warnings and messages may quote values from a patient's file.
 from __future__ import annotations
 
 import logging
+import os
 import struct
 import warnings
 import zlib
@@ -20,6 +21,9 @@ from apical.errors import ApicalError
 __all__ = ["DECODER_FAILURES", "REPLACE", "decoding", "silence"]
 
 REPLACE = "Fetch the file again from where it came, or leave it out"
+
+STDERR = 2
+"""Where libraries in C write to, past all of Python's own streams."""
 
 DECODER_FAILURES: tuple[type[Exception], ...] = (
     ArithmeticError,
@@ -41,16 +45,34 @@ DECODER_FAILURES: tuple[type[Exception], ...] = (
 
 @contextmanager
 def silence() -> Iterator[None]:
-    """Let no library warn or log meanwhile; a picture of absurd size is an error."""
+    """Let no library warn, log or print meanwhile; a picture of absurd size is an error."""
     disabled = logging.root.manager.disable
     logging.disable(logging.CRITICAL)
     try:
-        with warnings.catch_warnings():
+        with _muted(STDERR), warnings.catch_warnings():
             warnings.simplefilter("ignore")
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             yield
     finally:
         logging.disable(disabled)
+
+
+@contextmanager
+def _muted(descriptor: int) -> Iterator[None]:
+    """Lead what is written to a file descriptor to nowhere."""
+    try:
+        kept = os.dup(descriptor)
+    except OSError:  # it is closed, so there is nothing to mute
+        yield
+        return
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, descriptor)
+    os.close(nowhere)
+    try:
+        yield
+    finally:
+        os.dup2(kept, descriptor)
+        os.close(kept)
 
 
 @contextmanager

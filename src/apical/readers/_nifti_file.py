@@ -9,7 +9,8 @@ import nibabel
 import numpy as np
 import numpy.typing as npt
 from nibabel.filebasedimages import ImageFileError
-from nibabel.spatialimages import HeaderDataError
+from nibabel.spatialimages import HeaderDataError, HeaderTypeError, ImageDataError
+from nibabel.wrapstruct import WrapStructError
 
 from apical.errors import ApicalError
 from apical.readers._failures import REPLACE, decoding
@@ -22,6 +23,8 @@ __all__ = ["read_nifti", "read_nifti_labels"]
 
 MM_PER_UNIT = {"meter": 1000.0, "mm": 1.0, "micron": 0.001, "unknown": 1.0}
 SECONDS_PER_UNIT = {"sec": 1.0, "msec": 1e-3, "usec": 1e-6}
+NIBABEL_FAILURES = (HeaderDataError, HeaderTypeError, ImageDataError, ImageFileError, WrapStructError)
+"""What nibabel raises beside Python's own exceptions."""
 BROKEN = "The file is no NIfTI image that can be decoded"
 DEFAULT_ZOOM = 1.0
 """What writers put where they know no pixel size."""
@@ -29,7 +32,7 @@ DEFAULT_ZOOM = 1.0
 
 def read_nifti(path: Path) -> Recording:
     """Decode to 8-bit; whole numbers within 0-255 are kept."""
-    with decoding(path, BROKEN, ImageFileError, HeaderDataError):
+    with decoding(path, BROKEN, *NIBABEL_FAILURES):
         image = _opened(path)
         frames, notes = squeeze(_upright(image, path), path.name)
         fps_hz, spacing_mm = _fps(image), _spacing(image)
@@ -38,7 +41,7 @@ def read_nifti(path: Path) -> Recording:
 
 def read_nifti_labels(path: Path) -> Frames:
     """Decode a label image: whole numbers in 0-255."""
-    with decoding(path, BROKEN, ImageFileError, HeaderDataError):
+    with decoding(path, BROKEN, *NIBABEL_FAILURES):
         values = _upright(_opened(path), path)
         labels = values.astype(np.uint8)
         exact = bool(np.array_equal(labels, values))

@@ -11,6 +11,7 @@ import numpy.typing as npt
 from PIL import Image, ImageSequence
 
 from apical.errors import ApicalError
+from apical.readers._bounded_file import BoundedFile
 from apical.readers._failures import decoding
 from apical.readers._grey import squeeze
 from apical.readers._stack import refuse_oversize
@@ -58,7 +59,8 @@ def _opened(path: Path) -> Iterator[Image.Image]:
     """The picture, its size checked before any pixel is decoded."""
     with (
         decoding(path, "The file is no picture that can be decoded", Image.DecompressionBombError),
-        Image.open(path, formats=FORMATS) as picture,
+        BoundedFile(path) as file,
+        Image.open(file, formats=FORMATS) as picture,
     ):
         refuse_oversize(path.name, picture.height, picture.width, bytes_per_pixel=len(picture.getbands()))
         yield picture

@@ -16,6 +16,7 @@ VIEWS: Mapping[str, EchoView] = {"2CH": "a2c", "4CH": "a4c"}
 CFG_KEYS = ("ED", "ES", "NbFrame", "FrameRate", "EF", "LVef", "LVedv", "LVesv", "ImageQuality", "Sex", "Age")
 STRUCTURES = {"lv": (1,), "myo": (2,), "la": (3,)}
 ENDINGS = (".nii.gz", ".nii", ".mhd")
+PIXEL_ENDINGS = (".raw", ".zraw")
 PHASES: tuple[tuple[str, Phase], ...] = (("ED", "ed"), ("ES", "es"))
 SEQUENCES = ("half_sequence", "sequence")
 QUALITIES = {"good": "good", "medium": "medium", "poor": "poor"}
@@ -40,6 +41,12 @@ class ViewImages:
     def is_empty(self) -> bool:
         """Whether there is nothing to make a clip of."""
         return not any(self.find(what) for what in ("ED", "ES", *SEQUENCES))
+
+    @property
+    def pixels(self) -> tuple[Path, ...]:
+        """The pixel files beside MHD headers, of images and of masks."""
+        names = sorted(name for name in self._names if name.startswith(self._prefix))
+        return tuple(self._relative / name for name in names if name.endswith(PIXEL_ENDINGS))
 
     @property
     def info(self) -> Path | None:
@@ -144,7 +151,7 @@ def _still_masks(images: ViewImages, info: _Info) -> Iterator[MaskFile]:
 
 def _read_info(path: Path | None) -> _Info:
     """Lines such as `ED: 1`; without a file, all is unknown."""
-    text = path.read_bytes().decode("utf-8-sig", errors="replace") if path else ""
+    text, faults = _text_of(path)
     pairs = (line.partition(":") for line in text.splitlines())
     cells = {letters(key): value for key, _, value in pairs}
     row = Row({key: cells.get(letters(key), "") for key in CFG_KEYS}, decimal_comma=False)
@@ -154,8 +161,17 @@ def _read_info(path: Path | None) -> _Info:
         num_frames=num_frames,
         fps_hz=row.number("FrameRate", low=0.1, high=10_000),
         labels=_labels(row),
-        faults=row.faults,
+        faults=[*faults, *row.faults],
     )
+
+
+def _text_of(path: Path | None) -> tuple[str, tuple[Fault, ...]]:
+    if path is None:
+        return "", ()
+    try:
+        return path.read_bytes().decode("utf-8-sig", errors="replace"), ()
+    except OSError:
+        return "", (Fault(level="label", reason="the cfg file can't be read"),)
 
 
 def _phases(row: Row, num_frames: int | None) -> dict[Phase, int]:

@@ -7,11 +7,13 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from apical import registry
 from apical.errors import ApicalError
 from apical.sources.base import Source
 
 __all__ = ["by_stem", "file_name", "files_below", "find_table", "is_video", "main_table", "refuse", "stem_of"]
 
+MARKERS_NAMED = 3
 VIDEO_ENDINGS = frozenset({".avi", ".gif", ".m4v", ".mkv", ".mov", ".mp4", ".webm"})
 NOT_DATA = frozenset({"phantom_truth", "phantom.json", "__MACOSX", "Thumbs.db", "desktop.ini"})
 """What writers of synthetic data and operating systems leave beside the data."""
@@ -22,12 +24,26 @@ def refuse(folder: Path, source: Source) -> ApicalError:
     if not folder.is_dir():
         return ApicalError("There is no such folder", where=str(folder), remedy="Check the path.")
     entries = sum(1 for _ in folder.iterdir())
+    others = _looks_like(folder)
+    wanted = " or ".join(map(_plainly, source.markers[:MARKERS_NAMED]))
     return ApicalError(
-        f"This is not a folder of {source.title}",
+        f"Nothing here looks like {source.title}",
         where=str(folder),
         seen=f"{entries} files and folders, none of them as expected" if entries else "an empty folder",
-        remedy=f"Give the folder that holds {' or '.join(source.markers)}.",
+        remedy=f"It looks like the source {' or '.join(others)}"
+        if others
+        else f"Give the folder that holds {wanted}",
     )
+
+
+def _looks_like(folder: Path) -> list[str]:
+    """The sources whose files lie in the folder, those told by a file's ending apart: that is a long search."""
+    return [
+        name
+        for name in registry.names("sources")
+        for marker in registry.load("sources", name).markers
+        if "**" not in marker and any(folder.glob(marker))
+    ][:1]
 
 
 def find_table(folder: Path, name: str) -> Path | None:
@@ -44,10 +60,14 @@ def main_table(folder: Path, source: Source, name: str, nested: Iterable[str] = 
 
 
 def files_below(folder: Path) -> Iterator[Path]:
-    """All files below `folder` in a fixed order, except hidden ones and those that are no data."""
+    """All files below `folder` in a fixed order, except hidden ones and those that are no data.
+
+    Links that lead nowhere count, so that what they stand for is not lost in silence; pipes and sockets do not.
+    """
     for place, folders, files in os.walk(folder):
         folders[:] = sorted(name for name in folders if _is_data(name))
-        yield from (Path(place, name) for name in sorted(files) if _is_data(name))
+        paths = (Path(place, name) for name in sorted(files) if _is_data(name))
+        yield from (path for path in paths if path.is_file() or not path.exists())
 
 
 def is_video(name: str) -> bool:
@@ -72,6 +92,13 @@ def by_stem(files: Iterable[Path]) -> dict[str, list[Path]]:
     for file in files:
         found[stem_of(file.name)].append(file)
     return found
+
+
+def _plainly(marker: str) -> str:
+    """A glob pattern as people say it."""
+    if marker.startswith("**/*."):
+        return f"{marker.removeprefix('**/*').upper()} files"
+    return marker.removeprefix("**/").removesuffix("*")
 
 
 def _is_data(name: str) -> bool:

@@ -12,12 +12,14 @@ from apical.sources._folders import stem_of
 from apical.sources._tables import Table, letters
 from apical.sources.base import Contour, Fault
 
-__all__ = ["Outline", "Tracings", "frame_fault", "left_ventricle"]
+__all__ = ["Outline", "Tracings", "frame_fault", "left_ventricle", "trace_fault"]
 
 Outline = Callable[[Sequence[tuple[float, ...]]], tuple[tuple[float, float], ...]]
 """Makes a closed polygon of a frame's rows; an empty one of too few."""
 
 FURTHEST_PIXEL = 1e5
+FURTHEST_FRAME = 100_000
+"""Past the end of any clip; numbers without bound would not fit into the dataset's tables."""
 MOST_ROWS = 1000
 """More than any hand draws a frame; whether a contour crosses itself costs their number squared."""
 UNTRACED = {"nosystolic": "no systolic frame is traced", "nodiastolic": "no diastolic frame is traced"}
@@ -63,7 +65,7 @@ class Tracings:
             points = () if reason else self.outline(self._rows(drawn))
             reason = reason or _flaw_of_shape(points)
             if reason or frame is None:
-                faults.append(Fault(level="trace", reason=reason or "", frame=frame))
+                faults.append(trace_fault(reason or "", frame))
             else:
                 contours.append(Contour(frame=frame, structure="lv", points=points))
         return tuple(contours), tuple(faults)
@@ -95,9 +97,15 @@ def frame_fault(frame: int | None, stated_frames: int | None) -> str | None:
         return "the traced frame is not a whole number"
     if frame < 0:
         return "the traced frame is before the first"
-    if stated_frames is not None and frame >= stated_frames:
+    if frame >= (FURTHEST_FRAME if stated_frames is None else stated_frames):
         return "the traced frame is past the clip's end"
     return None
+
+
+def trace_fault(reason: str, frame: int | None) -> Fault:
+    """A fault that costs a trace, with its frame if a clip can have one of that number."""
+    is_possible = frame is not None and abs(frame) < FURTHEST_FRAME
+    return Fault(level="trace", reason=reason, frame=frame if is_possible else None)
 
 
 def _frame_number(text: str) -> int | None:

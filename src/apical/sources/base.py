@@ -63,6 +63,8 @@ class ClipRecord:
     study: str
     files: tuple[Path, ...]
     """The files that hold the frames, in order; empty when the clip is listed but absent."""
+    companions: tuple[Path, ...] = ()
+    """Files that are read along with `files`, such as the pixels beside an MHD header."""
     echo_view: EchoView = "unknown"
     split: Split = "none"
     is_cine: bool = True

@@ -115,6 +115,7 @@ def _records(folder: Path, place: Path, split: Split, *, is_listed: bool) -> Ite
                 record,
                 clip=f"{patient}_{name}",
                 files=clip.files,
+                companions=view_images.pixels,
                 echo_view=VIEWS[name],
                 is_cine=clip.is_cine,
                 labels=clip.labels,

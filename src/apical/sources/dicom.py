@@ -8,6 +8,7 @@ known words.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from pydicom import dcmread
 from pydicom.dataset import Dataset
 
 from apical.errors import ApicalError
+from apical.readers._bounded_file import BoundedFile
 from apical.readers._dicom_tags import PYDICOM_FAILURES, items, number
 from apical.readers._failures import DECODER_FAILURES, decoding
 from apical.sources._folders import files_below, refuse
@@ -121,9 +123,11 @@ def _may_be_dicom(path: Path) -> bool:
 
 
 def _has_mark(path: Path) -> bool:
-    with path.open("rb") as file:
+    """Whether the file can be opened, which a link that leads nowhere can't, and begins as DICOM does."""
+    with suppress(OSError), path.open("rb") as file:
         file.seek(MARK_AT)
         return file.read(len(MARK)) == MARK
+    return False
 
 
 def _record(folder: Path, path: Path, names: ClipNames) -> ClipRecord:
@@ -147,9 +151,12 @@ def _header(path: Path) -> _Header:
     if not has_mark and path.suffix.lower() not in ENDINGS:
         return _Header(faults=(Fault(level="clip", reason="has neither the mark of DICOM nor its ending"),))
     try:
-        with decoding(path, "the header can't be read", *PYDICOM_FAILURES):
+        with (
+            decoding(path, "the header can't be read", *PYDICOM_FAILURES),
+            BoundedFile(path) as file,
+        ):
             elements = dcmread(
-                path, stop_before_pixels=True, specific_tags=list(ELEMENTS), force=not has_mark
+                file, stop_before_pixels=True, specific_tags=list(ELEMENTS), force=not has_mark
             )
             return _described(elements)
     except ApicalError as error:

@@ -70,6 +70,7 @@ class EchoclrStudy(Source):
     markers = tuple(f"{name}.csv*" for name in LISTS)
     labels = ("as_severe", "as_grade", "lvh", "is_external", "plax_probability")
     expected_size = (112, 112)
+    is_identifying = True  # files and studies bear accession numbers
 
     def scan(self, folder: Path) -> Iterator[ClipRecord]:
         """Yield a record for every video that is listed or present, sorted by path."""

@@ -22,7 +22,7 @@ from apical.sources._folders import by_stem, files_below, find_table, is_video, 
 from apical.sources._names import ClipNames, safe_name
 from apical.sources._roster import Present, Roster, in_every_split, split_in
 from apical.sources._tables import Row, Table, letters
-from apical.sources._tracings import frame_fault
+from apical.sources._tracings import frame_fault, trace_fault
 from apical.sources.base import ClipRecord, Fault, Source
 
 __all__ = ["EchonetLvh", "is_hypertrophic", "lv_mass_g"]
@@ -115,7 +115,7 @@ def _take(row: Row, frames: int | None, calipers: _Calipers) -> None:
         return
     frame = row.number("Frame")
     if frame is not None and (reason := frame_fault(int(frame), frames)):
-        row.faults.append(Fault(level="trace", reason=reason, frame=int(frame)))
+        row.faults.append(trace_fault(reason, int(frame)))
     length_cm = row.number("CalcValue", low=SHORTEST_CM, high=LONGEST_CM)
     if length_cm is None:
         return

@@ -36,6 +36,7 @@ class Videos(Source):
     height = width = 224
     fit = "pad"
     crops_to_sector = True
+    is_identifying = True  # who knows what people call their files
 
     def scan(self, folder: Path) -> Iterator[ClipRecord]:
         """Yield a record for every video, still and run of numbered pictures, sorted by path."""
