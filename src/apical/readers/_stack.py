@@ -44,17 +44,22 @@ class FrameStack:
 
     def append(self, frame: npt.NDArray[np.uint8]) -> None:
         """Copy one frame (H, W) onto the stack."""
+        self.next_place(*frame.shape)[:] = frame
+        self.count += 1
+
+    def next_place(self, height: int, width: int) -> npt.NDArray[np.uint8]:
+        """Where the next frame (H, W) goes; it belongs to the stack once `count` is raised."""
         if self._frames is None:
-            refuse_oversize(self.name, *frame.shape)
-            self._frames = np.empty((self._room, *frame.shape), np.uint8)
-        if frame.shape != self._frames.shape[1:]:
+            refuse_oversize(self.name, height, width)
+            self._frames = np.empty((self._room, height, width), np.uint8)
+        if (height, width) != self._frames.shape[1:]:
             raise ApicalError(
                 f"The picture changes its size at frame {self.count}", where=self.name, remedy=REPLACE
             )
         if self.count == len(self._frames):
             self._grow()
-        self._frames[self.count] = frame
-        self.count += 1
+        place: npt.NDArray[np.uint8] = self._frames[self.count]
+        return place
 
     def frames(self) -> Frames:
         """The stack so far: (T, H, W)."""

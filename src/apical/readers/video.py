@@ -91,11 +91,7 @@ def _decode(container: InputContainer, stream: VideoStream, stack: FrameStack) -
                 continue
             if packet.is_corrupt:
                 return True
-            grey = (
-                _luma_of_jpeg(bytes(packet), stream.height, stream.width) if is_jpeg and packet.size else None
-            )
-            if grey is not None:
-                stack.append(grey)
+            if is_jpeg and packet.size and _take_jpeg(bytes(packet), stream, stack):
                 continue
             for frame in packet.decode():
                 stack.append(_grey(frame))
@@ -104,14 +100,20 @@ def _decode(container: InputContainer, stream: VideoStream, stack: FrameStack) -
     return False
 
 
-def _luma_of_jpeg(data: bytes, height: int, width: int) -> npt.NDArray[np.uint8] | None:
-    """Luma (H, W) of a motion-JPEG packet, in two thirds of FFmpeg's time; None for any that is out of the ordinary."""
+def _take_jpeg(data: bytes, stream: VideoStream, stack: FrameStack) -> bool:
+    """Put the luma of a motion-JPEG packet on the stack, in two thirds of FFmpeg's time; not if it is unusual.
+
+    It is decoded to where it stays, which also bounds its size.
+    """
+    place = stack.next_place(stream.height, stream.width)[..., None]
     try:
-        if simplejpeg.decode_jpeg_header(data)[:2] != (height, width):
-            return None
-        return np.asarray(simplejpeg.decode_jpeg(data, colorspace="GRAY"), np.uint8)[..., 0]
+        decoded = simplejpeg.decode_jpeg(data, colorspace="GRAY", buffer=place)
     except ValueError:
-        return None
+        return False
+    if decoded.shape != place.shape:
+        return False
+    stack.count += 1
+    return True
 
 
 def _grey(frame: VideoFrame) -> npt.NDArray[np.uint8]:
