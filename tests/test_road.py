@@ -180,3 +180,18 @@ def clips_at(dataset: Dataset, path: str) -> set[str]:
 
 def costs_of(dataset: Dataset, path: str) -> set[str]:
     return set(dataset.exclusions.filter(pl.col("clip").is_in(list(clips_at(dataset, path))))["level"])
+
+
+def test_the_real_camus_comes_out_whole_and_upright(real_camus: Path, tmp_path: Path) -> None:
+    dataset = ingest("camus", real_camus, tmp_path / "d")
+    assert dataset.card.counts["frames"] == 898
+    assert dataset.card.counts["patients"] == 449
+    assert dict(dataset.usable_clips["split"].value_counts().iter_rows()) == {"train": 399, "val": 50}
+    assert set(dataset.traces["structure"]) == {"lv", "myo", "la"}
+    (absent,) = dataset.clips.filter(pl.col("excluded").is_not_null()).iter_rows(named=True)
+    assert absent["patient"] == "patient0039"
+    assert "no folder" in absent["excluded"]
+    depths: dict[str, list[float]] = {"lv": [], "la": []}
+    for trace in dataset.traces.filter(pl.col("structure").is_in(list(depths))).iter_rows(named=True):
+        depths[trace["structure"]].append(float(np.nonzero(dataset.trace_mask(trace))[0].mean()))
+    assert all(lv < la for lv, la in zip(depths["lv"], depths["la"], strict=True))

@@ -131,7 +131,7 @@ class _Pool(Generic[Item, Result]):
         process = self.context.Process(
             target=_serve, args=(self.function, theirs, self.memory_mb), daemon=True
         )
-        with _one_thread():
+        with _starting():
             process.start()
         theirs.close()
         return _Worker(process, ours, deadline=time.monotonic() + STARTING_S)
@@ -206,11 +206,12 @@ class _Pool(Generic[Item, Result]):
 
 
 @contextmanager
-def _one_thread() -> Iterator[None]:
-    """Let what starts now use one thread for matrix products: the processes are the parallelism."""
+def _starting() -> Iterator[None]:
+    """Let what starts now use one thread for matrix products, and be deaf to Ctrl-C, which is the parent's to hear."""
     names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
     before = {name: os.environ.get(name) for name in names}
     os.environ.update(dict.fromkeys(names, "1"))
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
     finally:
@@ -219,11 +220,11 @@ def _one_thread() -> Iterator[None]:
                 del os.environ[name]
             else:
                 os.environ[name] = value
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
 
 
 def _serve(function: Callable[[Item], Result], connection: Connection, memory_mb: int | None) -> None:
     """A worker's life: say that it is there, then take an item and answer with its result until the parent is gone."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
     _limit_memory(memory_mb)
     with suppress(EOFError, BrokenPipeError, ConnectionResetError):
         connection.send(None)
