@@ -2,6 +2,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import subprocess
+import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -50,7 +53,45 @@ def test_counts_are_those_of_the_files(tmp_path: Path) -> None:
     assert counts["clips"] == len(pl.read_parquet(tmp_path / "set" / "phantom_truth" / "clips.parquet"))
 
 
-def test_an_interrupted_run_is_simply_run_again(tmp_path: Path) -> None:
+KILLED = """
+import pathlib, sys
+from apical.phantom.write import write_phantom
+write_phantom("echonet_dynamic", pathlib.Path(sys.argv[1]), patients=5, dirt=True, processes=1)
+"""
+
+
+@pytest.mark.parametrize("clips_before_the_kill", [1, 3])
+def test_a_killed_run_goes_on_and_ends_as_if_nothing_had_happened(
+    tmp_path: Path, clips_before_the_kill: int
+) -> None:
+    write_phantom("echonet_dynamic", tmp_path / "whole", patients=5, dirt=True, processes=1)
+    folder = tmp_path / "killed"
+    logbook = folder / "phantom_truth" / ".written.jsonl"
+    process = subprocess.Popen([sys.executable, "-c", KILLED, str(folder)], stderr=subprocess.DEVNULL)
+    while process.poll() is None and not (
+        logbook.exists() and len(logbook.read_bytes().splitlines()) >= clips_before_the_kill
+    ):
+        time.sleep(0.002)
+    process.kill()
+    process.wait()
+    done = [
+        folder / json.loads(line)["path"] for line in logbook.read_text().splitlines()[:clips_before_the_kill]
+    ]
+    before = [path.stat().st_mtime_ns for path in done]
+    write_phantom("echonet_dynamic", folder, patients=5, dirt=True, processes=1)
+    assert digests(folder) == digests(tmp_path / "whole")
+    spoilt = set(pl.read_csv(folder / "phantom_truth" / "planted.csv")["path"])
+    kept = [
+        stamp
+        for path, stamp in zip(done, before, strict=True)
+        if path.relative_to(folder).as_posix() not in spoilt
+    ]
+    assert kept == [
+        path.stat().st_mtime_ns for path in done if path.relative_to(folder).as_posix() not in spoilt
+    ]
+
+
+def test_a_whole_folder_is_renewed_when_it_is_written_again(tmp_path: Path) -> None:
     for name in ("whole", "interrupted"):
         write_phantom("tmed2", tmp_path / name, patients=2, dirt=True, processes=1)
     folder = tmp_path / "interrupted"

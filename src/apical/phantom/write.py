@@ -1,7 +1,7 @@
 """Write a whole synthetic data set: a layout's name and a number of patients come in, its folder goes out.
 
-Every file is a pure function of (layout, seed, patients): a run that was interrupted is simply run again, and
-the number of processes changes nothing.
+Every file is a pure function of (layout, seed, patients), so the number of processes changes nothing. A run that was
+interrupted goes on with the clips that it had not written.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from apical.phantom.dirt.spoil_files import spoil_files
 from apical.phantom.dirt.spoil_tables import spoil_tables
 from apical.phantom.folder import TRUTH, Claim
 from apical.phantom.layouts.base import Layout
+from apical.phantom.logbook import Logbook
 from apical.phantom.patient import draw_patient
 from apical.phantom.plan import ClipPlan, Rendering, WrittenClip
 from apical.phantom.tables import write_tables
@@ -66,7 +67,9 @@ def write_layout(
     claim = Claim(folder, type(layout), patients=patients, seed=seed, faults=sorted(faults))
     claim.take()
     plans = plant(layout, list(layout.plans(patients, seed)), seed, faults)
-    clips = _write_clips(_ClipWriter(layout, folder, seed), plans, processes)
+    logbook = Logbook(folder / TRUTH / ".written.jsonl", layout, folder, seed)
+    clips = _write_clips(_ClipWriter(layout, folder, seed), plans, logbook, processes)
+    logbook.close()
     counts = {"patients": patients, "clips": len(clips), "frames": sum(clip.num_frames for clip in clips)}
     if faults:
         counts["faults"] = len({plan.fault for plan in plans if plan.fault})
@@ -128,17 +131,21 @@ class _ClipWriter:
         )
 
 
-def _write_clips(writer: _ClipWriter, plans: Sequence[ClipPlan], processes: int | None) -> list[WrittenClip]:
-    clips = []
-    with progress("Rendering", len(plans), "clips") as bar:
-        for clip in _results(writer, plans, min(processes or available_cores(), len(plans))):
-            clips.append(clip)
+def _write_clips(
+    writer: _ClipWriter, plans: Sequence[ClipPlan], logbook: Logbook, processes: int | None
+) -> list[WrittenClip]:
+    written = logbook.written(plans)
+    left = [plan for plan in plans if plan.path not in written]
+    with progress("Rendering", len(plans), "clips", len(written)) as bar:
+        for clip in _results(writer, left, min(processes or available_cores(), len(left))):
+            logbook.note(clip)
+            written[clip.plan.path] = clip
             bar.advance()
-    return clips
+    return [written[plan.path] for plan in plans]
 
 
 def _results(writer: _ClipWriter, plans: Sequence[ClipPlan], processes: int) -> Iterator[WrittenClip]:
-    if processes == 1:  # spare the start of another process
+    if processes <= 1:  # spare the start of another process
         yield from map(writer, plans)
         return
     for result in ordered_map(writer, plans, processes=processes, timeout_s=MAX_SECONDS_A_CLIP):
