@@ -3,7 +3,7 @@
 Ours decodes, finds the sector, blanks what is outside, rasterises the traces, hashes the files and writes the dataset.
 Prints medians over rounds in which both take turns, and the peak memory for two numbers of clips.
 
-    python benchmarks/ingest.py [--clips 400] [--rounds 3] [--memory-clips 100 1000]
+    python benchmarks/ingest.py [--clips 1000] [--rounds 5] [--memory-clips 100 1000]
 """
 
 from __future__ import annotations
@@ -60,8 +60,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--clips", type=int, default=400)
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--clips", type=int, default=1000)
+    parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--memory-clips", type=int, nargs=2, default=(100, 1000))
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:

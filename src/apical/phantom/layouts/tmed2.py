@@ -122,11 +122,18 @@ def _plan(index: int, image: int, split: str) -> ClipPlan:
         patient=patient,
         study=f"{patient}s{study}",
         echo_view=echo_view or "unknown",
-        rendered_as=UNLABELED_TURNS[image % len(UNLABELED_TURNS)] if echo_view in (None, "other") else None,
+        rendered_as=_plane(echo_view, image),
         split="none" if echo_view is None else split,
         beats=0,
         quirk="unlisted" if echo_view is None else None,
     )
+
+
+def _plane(echo_view: str | None, image: int) -> str | None:
+    """What to render where the label names no plane; the short axis at the aortic valve, where stenosis is seen."""
+    if echo_view in (None, "other"):
+        return UNLABELED_TURNS[image % len(UNLABELED_TURNS)]
+    return "psax_aortic" if echo_view == "psax" else None
 
 
 def _labels(clip: WrittenClip) -> Row:
