@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from apical.errors import ApicalError
-from apical.pixels.fit import Fit, make_fit
+from apical.pixels.fit import Fit, fit_of, make_fit
 from apical.readers.base import Box, Frames
 
 MODES: list[Literal["stretch", "pad"]] = ["stretch", "pad"]
@@ -93,3 +93,18 @@ def test_spacing_grows_as_pixels_do() -> None:
 def test_an_empty_box_is_refused() -> None:
     with pytest.raises(ApicalError):
         make_fit(100, 100, Box(50, 50, 50, 80), 112, 112, "stretch")
+
+
+def test_a_fit_is_rebuilt_from_the_row_of_its_clip() -> None:
+    fit = make_fit(480, 640, Box(20, 60, 400, 500), 224, 224, "pad")
+    crop = {"crop_top": 20, "crop_left": 60, "crop_bottom": 400, "crop_right": 500}
+    row = {"source_height": 480, "source_width": 640, "height": 224, "width": 224, **crop}
+    assert fit_of(row, "pad") == fit
+
+
+@pytest.mark.parametrize(
+    ("height", "width", "is_same"), [(112, 112, True), (112, 111, False), (111, 112, False)]
+)
+def test_only_the_same_height_and_width_are_the_same_size(height: int, width: int, is_same: bool) -> None:
+    fit = make_fit(height, width, Box(0, 0, height, width), 112, 112, "pad")
+    assert fit.is_identity == is_same
