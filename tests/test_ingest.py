@@ -69,6 +69,21 @@ def test_a_killed_ingest_continues_and_ends_as_if_nothing_had_happened(
     assert not (out / ".draft").exists()
 
 
+def test_an_interrupted_ingest_of_other_clips_is_taken_over_at_once(source: Path, tmp_path: Path) -> None:
+    whole = ingest("echonet_dynamic", source, tmp_path / "whole", ONE)
+    first, second = whole.clips["source_path"].to_list()[:2]
+    interrupted = tmp_path / "d"
+    shutil.copytree(whole.folder, interrupted / ".draft")
+    (interrupted / ".draft" / "ingest.jsonl").rename(interrupted / ".draft" / "journal.jsonl")
+    (interrupted / ".draft" / "dataset.json").unlink()
+    before = whole.clip_frames(clip_at(whole, second)).copy()
+    shutil.copy(source / whole.clips["source_path"][2], source / first)
+    blank_in_secret(source / second)
+    continued = ingest("echonet_dynamic", source, interrupted, ONE)
+    np.testing.assert_array_equal(continued.clip_frames(clip_at(continued, second)), before)
+    assert continued.card.counts["usable_clips"] == len(whole.clips)
+
+
 def lines_in(path: Path) -> int:
     return path.read_bytes().count(b"\n") if path.exists() else 0
 

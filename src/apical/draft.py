@@ -75,13 +75,20 @@ class Draft:
             self._journal = (self.work / "journal.jsonl").open("a", encoding="utf-8")
         return kept
 
+    def is_finished(self, fingerprints: list[str]) -> bool:
+        """Whether the finished dataset holds these very clips, in this order."""
+        return any(finished.is_all_of(fingerprints) for finished in self._finished())
+
     def kept(self) -> list[Kept]:
-        """What earlier ingests prepared: the finished dataset, and drafts that were set aside."""
-        places = [(self.folder / "ingest.jsonl", self.folder / "frames.u8")]
+        """What earlier ingests prepared: the finished dataset, and drafts that `resume` set aside."""
+        earlier = sorted(self.work.glob("earlier-*.jsonl"))
+        return [*self._finished(), *(Kept(path, path.with_suffix(".u8")) for path in earlier)]
+
+    def _finished(self) -> list[Kept]:
+        """The finished dataset, if there is one."""
         if not (self.folder / "dataset.json").is_file():
-            places = []
-        places += [(path, path.with_suffix(".u8")) for path in sorted(self.work.glob("earlier-*.jsonl"))]
-        return [Kept(*place) for place in places]
+            return []
+        return [Kept(self.folder / "ingest.jsonl", self.folder / "frames.u8")]
 
     def part(self, number: int, in_flight: int) -> Path:
         """Where a worker leaves the frames of clip `number`, while at most `in_flight` clips are under way.

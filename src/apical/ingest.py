@@ -68,12 +68,11 @@ def ingest(source: str, folder: Path, out: Path, overrides: Sequence[str] = ()) 
     num_clips = len(job.fingerprints)
     with Draft(out) as draft:
         draft.complete()
-        kept = draft.kept()
-        if any(each.is_all_of(job.fingerprints) for each in kept[:1]) and not job.wants_thumbnails():
+        if draft.is_finished(job.fingerprints) and not job.wants_thumbnails():
             return Dataset.open(out)
         done = draft.resume(job.fingerprints)
         with progress("Ingesting", num_clips, "clips", done) as bar:
-            _fill(draft, job, kept, done, bar)
+            _fill(draft, job, draft.kept(), done, bar)
         write_audit(draft)
         card = card_of(job.name, job.source, job.folder, job.settings, draft.entries())
         return draft.finish(_checked(card, out))
