@@ -10,22 +10,54 @@ import pytest
 import apical
 
 PACKAGE = Path(apical.__file__).parent
-GROUND = {"config", "errors", "lock", "progress", "pseudonyms", "registry", "runlength", "version", "workers"}
-ARTIFACTS = {"dataset", "draft", "journal", "tables"}
+GROUND = {
+    "averages",
+    "batch",
+    "checkpoint",
+    "config",
+    "engine",
+    "errors",
+    "gathering",
+    "lock",
+    "moment",
+    "progress",
+    "pseudonyms",
+    "registry",
+    "runlength",
+    "schedules",
+    "version",
+    "workers",
+}
+ARTIFACTS = {"dataset", "draft", "journal", "run", "tables"}
 PARTS = {
+    "augmentations",
+    "backbones",
     "cards",
     "checks",
+    "cohorts",
     "deidentification",
+    "encoders",
     "entries",
+    "feed",
+    "frames",
+    "loggers",
     "measures",
+    "methods",
+    "monitors",
+    "neighbours",
+    "optimisers",
     "phantom",
     "pictures",
     "pixels",
     "readers",
+    "recipes",
+    "sampling",
     "sources",
     "splits",
+    "views",
+    "weights",
 }
-STAGES = {"doctor", "ingest", "inspect"}
+STAGES = {"doctor", "ingest", "inspect", "pretrain"}
 DOOR = {"__init__", "__main__", "cli"}
 RANK = {name: rank for rank, group in enumerate([GROUND, ARTIFACTS, PARTS, STAGES, DOOR]) for name in group}
 MODULES = sorted(PACKAGE.rglob("*.py"))

@@ -1,0 +1,1 @@
+"""Encoders: grey images in, one vector and a map of features out."""

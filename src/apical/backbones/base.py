@@ -1,0 +1,61 @@
+"""What a backbone is: grey images in [0, 1] go in, a vector and a map of features come out."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import ClassVar, NamedTuple
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+
+from apical.config import PieceConfig
+
+__all__ = ["Backbone", "BackboneConfig", "Features"]
+
+
+class BackboneConfig(PieceConfig):
+    """Settings that every backbone has."""
+
+    input_mean: float = 0.0
+    """Taken from every pixel, which lies in [0, 1], before the first layer."""
+    input_std: float = Field(default=1.0, gt=0)
+    """What is left is divided by this."""
+
+
+class Features(NamedTuple):
+    """What a backbone sees in a batch of images."""
+
+    vector: Tensor
+    """(B, D): the pooled map of a convolutional net, the class token of a transformer."""
+    map: Tensor
+    """(B, D, h, w) for images, (B, D, t, h, w) for clips."""
+
+
+class Backbone(nn.Module, ABC):
+    """An encoder for one-channel input. Its input scale is a buffer, so that preprocessing travels with the weights."""
+
+    Config: ClassVar[type[BackboneConfig]]
+    num_features: int
+    """D, of the vector and of the map."""
+    stride: int
+    """Pixels of the input to one place of the map."""
+    input_mean: Tensor
+    input_std: Tensor
+
+    def __init__(self, config: BackboneConfig) -> None:
+        super().__init__()
+        self.register_buffer("input_mean", torch.tensor(config.input_mean))
+        self.register_buffer("input_std", torch.tensor(config.input_std))
+
+    def forward(self, images: Tensor) -> Features:
+        """The features of images (B, 1, H, W), or clips (B, 1, T, H, W), with values in [0, 1]."""
+        return self.features((images - self.input_mean) / self.input_std)
+
+    @abstractmethod
+    def features(self, images: Tensor) -> Features:
+        """The features of images whose scale is the one the first layer wants."""
+
+    def pyramid(self, images: Tensor) -> list[Tensor]:
+        """Maps from the finest to the coarsest, for decoders; the last is `forward(images).map`."""
+        return [self(images).map]

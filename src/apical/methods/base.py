@@ -1,0 +1,59 @@
+"""What a pretraining method is: a module around a backbone; views go in, a loss comes out."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from torch import Tensor, nn
+
+from apical.backbones.base import Backbone
+from apical.batch import Batch
+from apical.config import PieceConfig
+from apical.moment import Moment
+
+__all__ = ["Losses", "Method"]
+
+Losses = Mapping[str, Tensor]
+"""Scalars: `loss` is trained on; the others are logged. `spread`, if there, is about 1 when all is well and 0 after
+collapse: the standard deviation of each dimension of the normalised embeddings, times the root of their number."""
+
+
+class Method(nn.Module, ABC):
+    """A pretraining method. Nothing in it is random but through the moment and torch's seeded generator."""
+
+    Config: ClassVar[type[PieceConfig]]
+    view_groups: ClassVar[tuple[str, ...]] = ("pair",)
+    """The groups of views it asks for."""
+    backbone: Backbone
+    """What is trained by the optimiser."""
+
+    def __init__(self, config: PieceConfig, backbone: Backbone) -> None:
+        super().__init__()
+        self.config = config
+        self.backbone = backbone
+
+    @property
+    def encoder(self) -> Backbone:
+        """What training leaves for later stages: the backbone itself, or a teacher."""
+        return self.backbone
+
+    @classmethod
+    @abstractmethod
+    def default_views(cls, size: int) -> Mapping[str, Any]:
+        """Settings of its views, by group, for source frames of about `size` pixels."""
+
+    @abstractmethod
+    def loss(self, batch: Batch, moment: Moment) -> Losses:
+        """The loss of one part of the batch; parts on other devices are met through `apical.gathering`."""
+
+    def forward(self, batch: Batch, moment: Moment) -> Losses:
+        """The same as `loss`; training calls the module so that wrappers see it."""
+        return self.loss(batch, moment)
+
+    def before_step(self, moment: Moment) -> None:  # noqa: B027: most methods have nothing to do here
+        """Gradients are ready and clipped; the optimiser has not moved yet."""
+
+    def after_step(self, moment: Moment) -> None:
+        """The optimiser has moved: the time for teachers to follow."""

@@ -1,0 +1,1 @@
+"""How good features are while training runs, without a downstream task."""

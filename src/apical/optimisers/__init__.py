@@ -1,0 +1,1 @@
+"""Ways to follow a gradient."""

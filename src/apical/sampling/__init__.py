@@ -1,0 +1,1 @@
+"""Which frames an epoch shows."""
