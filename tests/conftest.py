@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from apical.dataset import Dataset
+from apical.ingest import ingest
 from apical.phantom.write import write_phantom
 
 REPOSITORY = Path(__file__).parents[1]
@@ -26,6 +28,23 @@ def phantom_folder(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Pa
         return written[key]
 
     return folder
+
+
+@pytest.fixture(scope="session")
+def phantom_dataset(
+    phantom_folder: Callable[..., Path], tmp_path_factory: pytest.TempPathFactory
+) -> Callable[..., Dataset]:
+    """Datasets of synthetic data by layout and number of patients, ingested once."""
+    ingested: dict[tuple[str, int], Dataset] = {}
+
+    def dataset(layout: str, patients: int = 8) -> Dataset:
+        key = (layout, patients)
+        if key not in ingested:
+            out = tmp_path_factory.mktemp(layout) / "dataset"
+            ingested[key] = ingest(layout, phantom_folder(layout, patients), out, ["processes=1"])
+        return ingested[key]
+
+    return dataset
 
 
 @pytest.fixture

@@ -18,6 +18,12 @@ GROUND = {
     "engine",
     "errors",
     "gathering",
+    "interruption",
+    "launch",
+    "precision",
+    "trainer",
+    "training_state",
+    "vigil",
     "lock",
     "moment",
     "progress",
@@ -28,7 +34,7 @@ GROUND = {
     "version",
     "workers",
 }
-ARTIFACTS = {"dataset", "draft", "journal", "run", "tables"}
+ARTIFACTS = {"dataset", "draft", "journal", "run", "run_draft", "tables"}
 PARTS = {
     "augmentations",
     "backbones",
@@ -48,6 +54,10 @@ PARTS = {
     "optimisers",
     "phantom",
     "pictures",
+    "examination",
+    "pretraining",
+    "pretraining_card",
+    "pretraining_report",
     "pixels",
     "readers",
     "recipes",

@@ -114,6 +114,39 @@ def inspect(
     typer.echo("\n".join(report_lines(inspection)))
 
 
+@app.command()
+def pretrain(
+    method: Annotated[
+        str, typer.Argument(help="What to learn from.", autocompletion=lambda: _complete("methods"))
+    ],
+    out: Annotated[Path, typer.Option(help="The run folder to write or, with --resume, to go on with.")],
+    data: Annotated[Path | None, typer.Option(help="A dataset folder.")] = None,
+    recipe: Annotated[
+        str | None,
+        typer.Option(
+            help="Settings by the name of a recipe, or a YAML file.",
+            autocompletion=lambda: _complete("recipes"),
+        ),
+    ] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on where a run stopped.")] = False,
+    init: Annotated[
+        str | None, typer.Option(help="First weights: random, imagenet, dino:FILE, or a run folder.")
+    ] = None,
+    devices: Annotated[int | None, typer.Option(min=1, help="Devices on each node.")] = None,
+    nodes: Annotated[int | None, typer.Option(min=1, help="Machines.")] = None,
+    strategy: Annotated[str | None, typer.Option(help="auto or ddp.")] = None,
+    overrides: Overrides = None,
+) -> None:
+    """Learn an encoder from a dataset's unlabelled frames."""
+    from apical.pretrain import pretrain as run
+    from apical.pretraining_report import report_lines
+
+    given = {"init": init, "devices": devices, "nodes": nodes, "strategy": strategy}
+    trained = run(method, out, data=data, recipe=recipe, resume=resume, overrides=overrides or [], **given)
+    for line in report_lines(trained):
+        typer.echo(line)
+
+
 @app.command(name="list")
 def list_pieces(
     kind: Annotated[

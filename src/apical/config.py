@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from types import NoneType
+from typing import Any, TypeVar, get_args, get_origin
 
 import yaml
-from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer, ValidationError, ValidationInfo
+from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer, ValidationError
 from pydantic_core import ErrorDetails
 
 from apical import registry
 from apical.errors import ApicalError, nearest
 
-__all__ = ["Config", "PieceConfig", "dump_config", "piece", "pieces", "read_config"]
+__all__ = ["Config", "PieceConfig", "dump_config", "piece", "pieces", "read_config", "read_recipe"]
 
 
 class Config(BaseModel):
@@ -37,8 +39,8 @@ def piece(folder: str) -> tuple[BeforeValidator, PlainSerializer]:
     It is given as a name, or as a table with `name` and the piece's own settings.
     """
 
-    def validated(value: Any, info: ValidationInfo) -> PieceConfig:
-        return _piece_config(folder, value, info.field_name or folder)
+    def validated(value: Any) -> PieceConfig:
+        return _piece_config(folder, value)
 
     return BeforeValidator(validated), PlainSerializer(lambda value: value.model_dump(mode="json"))
 
@@ -46,12 +48,11 @@ def piece(folder: str) -> tuple[BeforeValidator, PlainSerializer]:
 def pieces(folder: str) -> tuple[BeforeValidator, PlainSerializer]:
     """Marks a field as several pieces of `folder` in order: a table of settings by name; null leaves one out."""
 
-    def validated(value: Any, info: ValidationInfo) -> dict[str, PieceConfig]:
+    def validated(value: Any) -> dict[str, PieceConfig]:
         if not isinstance(value, Mapping):
             raise ValueError("Write a table of settings by name")
-        where = info.field_name or folder
         chosen = {name: settings for name, settings in value.items() if settings is not None}
-        return {name: _named_config(folder, name, settings, where) for name, settings in chosen.items()}
+        return {name: _named_config(folder, name, settings, name) for name, settings in chosen.items()}
 
     def dumped(value: Mapping[str, PieceConfig]) -> dict[str, Any]:
         return {name: settings.model_dump(mode="json", exclude={"name"}) for name, settings in value.items()}
@@ -59,27 +60,36 @@ def pieces(folder: str) -> tuple[BeforeValidator, PlainSerializer]:
     return BeforeValidator(validated), PlainSerializer(dumped)
 
 
-def _piece_config(folder: str, value: Any, where: str) -> PieceConfig:
+class _PieceError(ValueError):
+    """What is wrong with a piece's own settings; the model that holds the piece knows the way to it."""
+
+    def __init__(self, model: type[Config], error: ErrorDetails, way: tuple[str, ...]) -> None:
+        self.model, self.error, self.way = model, error, way
+        super().__init__(str(_explained(model, error, way)))
+
+
+def _piece_config(folder: str, value: Any) -> PieceConfig:
     if isinstance(value, PieceConfig):
         return value
     if isinstance(value, str):
         value = {"name": value}
     if not isinstance(value, Mapping) or not isinstance(value.get("name"), str):
-        raise ApicalError(
-            f"The setting '{where}' names no piece", remedy=nearest("", registry.names(folder))
-        )
-    return _named_config(folder, value["name"], value, where)
+        raise ValueError(f"Give its name, one of: {', '.join(registry.names(folder))}")
+    return _named_config(folder, value["name"], value)
 
 
-def _named_config(folder: str, name: str, value: Any, where: str) -> PieceConfig:
+def _named_config(folder: str, name: str, value: Any, *way: str) -> PieceConfig:
+    """The checked settings of a piece, to which `way` leads from the field that holds it."""
     if isinstance(value, PieceConfig):
         return value
     model = registry.load(folder, name).Config
     assert issubclass(model, PieceConfig)
+    if not isinstance(value, Mapping):
+        raise ValueError(f"Write a table of settings at '{name}', or null to leave it out")
     try:
         checked: PieceConfig = model.model_validate({**value, "name": name})
     except ValidationError as error:
-        raise _explained(model, error.errors()[0], above=f"{where}.") from None
+        raise _PieceError(model, error.errors()[0], way) from None
     return checked
 
 
@@ -92,17 +102,18 @@ def read_config(
     model: type[AnyConfig], recipe: Path | None = None, overrides: Iterable[str] = (), **given: Any
 ) -> AnyConfig:
     """Settings from the recipe, then from what is `given` by name, then from `key.sub=value` overrides."""
-    values = {} if recipe is None else _read_recipe(recipe)
-    values.update({key: value for key, value in given.items() if value is not None})
+    values = {} if recipe is None else read_recipe(recipe)
+    values.update(copy.deepcopy({key: value for key, value in given.items() if value is not None}))
     for override in overrides:
-        _apply(values, override)
+        _apply(values, override, model)
     try:
         return model.model_validate(values)
     except ValidationError as error:
         raise _explained(model, error.errors()[0]) from None
 
 
-def _read_recipe(path: Path) -> dict[str, Any]:
+def read_recipe(path: Path) -> dict[str, Any]:
+    """The table of settings in a YAML file."""
     try:
         values = yaml.safe_load(path.read_text(encoding="utf-8"))
     except OSError as error:
@@ -120,15 +131,21 @@ def _read_recipe(path: Path) -> dict[str, Any]:
     return values
 
 
-def _apply(values: dict[str, Any], override: str) -> None:
+def _apply(values: dict[str, Any], override: str, model: type[Config]) -> None:
     key, equals, text = override.partition("=")
     if not equals or not key.strip():
         raise ApicalError(
             f"'{override}' is no setting", remedy="Write settings as key=value or key.sub=value."
         )
     *parents, last = key.strip().split(".")
+    if parents and parents[0] not in values:
+        values.update(_default(model, parents[0]))  # of which one setting changes, and not the others
     for parent in parents:
-        values = values.setdefault(parent, {})
+        if isinstance(values.get(parent), str):
+            values[parent] = {"name": values[parent]}  # a piece that was given by its name alone
+        if values.get(parent) is None:
+            values[parent] = {}
+        values = values[parent]
         if not isinstance(values, dict):
             raise ApicalError(f"'{parent}' in '{override}' has no settings below it", remedy="Set it whole.")
     try:
@@ -139,24 +156,48 @@ def _apply(values: dict[str, Any], override: str) -> None:
         ) from None
 
 
-def _explained(model: type[Config], error: ErrorDetails, above: str = "") -> ApicalError:
-    """The first thing wrong, said with its key and the way to put it right; `above` leads to the model's keys."""
-    key = above + ".".join(str(part) for part in error["loc"])
+def _default(model: type[Config], key: str) -> dict[str, Any]:
+    """What stands at this key where nothing is said, as plain values; nothing, where there is no such default."""
+    field = model.model_fields.get(key)
+    if field is None or field.is_required():
+        return {}
+    return model.model_construct().model_dump(mode="json", include={key})
+
+
+def _explained(model: type[Config], error: ErrorDetails, above: tuple[str, ...] = ()) -> ApicalError:
+    """The first thing wrong, said with its key and the way to put it right; `above` leads to the model."""
+    inner = tuple(str(part) for part in error["loc"])
+    cause = error.get("ctx", {}).get("error")
+    if isinstance(cause, _PieceError):
+        return _explained(cause.model, cause.error, (*above, *inner, *cause.way))
+    key = ".".join([*above, *inner])
     if error["type"] == "extra_forbidden":
-        *parents, last = [str(part) for part in error["loc"]]
+        *parents, last = inner
         return ApicalError(f"There is no setting '{key}'", remedy=nearest(last, _keys_below(model, parents)))
     if error["type"] == "missing":
         return ApicalError(f"The setting '{key}' is missing", remedy=f"Add {key}=…")
-    return ApicalError(
-        f"The setting '{key}' does not fit", seen=repr(error["input"]), remedy=error["msg"] + "."
-    )
+    seen = None if isinstance(error["input"], Mapping) else repr(error["input"])
+    what = f"The setting '{key}' does not fit" if key else "These settings do not fit together"
+    return ApicalError(what, seen=seen, remedy=error["msg"].removeprefix("Value error, "))
 
 
-def _keys_below(model: type[BaseModel], parents: list[str]) -> list[str]:
-    """The keys of the table that the path leads to."""
-    for parent in parents:
-        kind = model.model_fields[parent].annotation if parent in model.model_fields else None
-        if not (isinstance(kind, type) and issubclass(kind, BaseModel)):
-            return []
-        model = kind
-    return list(model.model_fields)
+def _keys_below(kind: Any, way: Iterable[str]) -> list[str]:
+    """The keys of the table that the way leads to from a model or a table of models."""
+    for key in way:
+        kind = _without_none(kind)
+        if _is_model(kind):
+            kind = kind.model_fields[key].annotation if key in kind.model_fields else None
+        else:
+            kind = get_args(kind)[1] if get_origin(kind) in {dict, Mapping} else None
+    kind = _without_none(kind)
+    return list(kind.model_fields) if _is_model(kind) else []
+
+
+def _is_model(kind: Any) -> bool:
+    return isinstance(kind, type) and issubclass(kind, BaseModel)
+
+
+def _without_none(kind: Any) -> Any:
+    """What a setting holds when it is not off."""
+    others = [one for one in get_args(kind) if one is not NoneType]
+    return others[0] if NoneType in get_args(kind) and len(others) == 1 else kind

@@ -7,16 +7,19 @@ import platform
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, requires, version
 from importlib.util import find_spec
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from packaging.requirements import Requirement
 
 from apical.version import VERSION
 from apical.workers import available_cores
 
+if TYPE_CHECKING:
+    import torch
+
 __all__ = ["Finding", "findings"]
 
-SHOWN_LIBRARIES = ("torch", "torchvision", "numpy", "polars", "av", "pydicom")
+SHOWN_LIBRARIES = ("torch", "torchvision", "lightning-fabric", "timm", "numpy", "polars", "av", "pydicom")
 GIB = 2**30
 
 
@@ -29,7 +32,7 @@ class Finding:
 
 
 def findings() -> list[Finding]:
-    """Versions, devices, threads, bf16 support, memory, codecs and missing extras, in that order."""
+    """Versions, devices, threads, bf16 support, what training takes of them, memory, codecs and extras."""
     return [
         Finding("apical", VERSION),
         Finding("python", f"{platform.python_version()} on {platform.system()} {platform.machine()}"),
@@ -51,35 +54,47 @@ def _version(package: str) -> str:
 def _device_findings() -> list[Finding]:
     import torch
 
-    found = [
-        Finding("cpu", f"{available_cores()} cores, {torch.get_num_threads()} torch threads"),
-        Finding("cpu bf16", _cpu_bf16()),
+    from apical.precision import resolve_precision
+
+    devices = [
+        *(torch.device("cuda", index) for index in range(torch.cuda.device_count())),
+        *([torch.device("mps")] if torch.backends.mps.is_available() else []),
+        torch.device("cpu"),
     ]
-    for index in range(torch.cuda.device_count()):
-        properties = torch.cuda.get_device_properties(index)
-        bf16 = "bf16" if torch.cuda.is_bf16_supported() else "no bf16"
-        found.append(
-            Finding(f"cuda:{index}", f"{properties.name}, {properties.total_memory / GIB:.0f} GiB, {bf16}")
-        )
-    if torch.cuda.device_count() == 0:
-        found.append(Finding("cuda", "no device; everything runs on the CPU"))
-    return found
+    capability = torch.backends.cpu.get_cpu_capability()
+    return [
+        Finding("cpu", f"{available_cores()} cores, {torch.get_num_threads()} torch threads, {capability}"),
+        Finding("cpu bf16", _cpu_bf16()),
+        *(Finding(str(device), _accelerator(device)) for device in devices[:-1]),
+        *([] if len(devices) > 1 else [Finding("accelerator", "none; everything runs on the CPU")]),
+        Finding(
+            "training",
+            f"on {devices[0].type}, in {resolve_precision('auto', devices[0])} unless told otherwise",
+        ),
+    ]
 
 
 def _cpu_bf16() -> str:
     """Whether bf16 products are done by the hardware; without that, autocast makes training slower."""
-    flags = _cpu_flags()
-    names = {"amx_bf16": "AMX", "avx512_bf16": "AVX-512", "bf16": "NEON"}
-    found = [name for flag, name in names.items() if flag in flags]
-    return f"in hardware ({', '.join(found)})" if found else "emulated: slower than float32"
+    import torch
+
+    from apical.precision import gains_from_bf16
+
+    if not gains_from_bf16(torch.device("cpu")):
+        return "emulated, or not known to gain: float32 is faster"
+    return f"in hardware ({'AMX' if torch.cpu._is_amx_tile_supported() else 'AVX-512'}): faster than float32"
 
 
-def _cpu_flags() -> set[str]:
-    path = Path("/proc/cpuinfo")
-    if not path.is_file():
-        return set()
-    lines = path.read_text(encoding="ascii", errors="replace").splitlines()
-    return {flag for line in lines if line.lower().startswith(("flags", "features")) for flag in line.split()}
+def _accelerator(device: torch.device) -> str:
+    import torch
+
+    from apical.precision import gains_from_bf16
+
+    bf16 = "bf16" if gains_from_bf16(device) else "no bf16"
+    if device.type != "cuda":
+        return f"Apple GPU, {bf16}"
+    properties = torch.cuda.get_device_properties(device)
+    return f"{properties.name}, {properties.total_memory / GIB:.0f} GiB, {bf16}"
 
 
 def _memory() -> str:

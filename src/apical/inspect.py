@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import base64
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import polars as pl
-from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
 from apical.checks import warnings_of
 from apical.dataset import Dataset
 from apical.pictures.histograms import draw_label_histograms
 from apical.pictures.montage import draw_montage
+from apical.pictures.page import write_page
 
 __all__ = ["Inspection", "inspect", "report_lines", "summary_lines"]
 
@@ -49,11 +48,11 @@ def inspect(dataset_folder: Path, out: Path) -> Inspection:
         warnings=warnings_of(dataset),
         page=out / "index.html",
     )
-    draw_montage(dataset, out / "montage.png")
-    pictures = [out / "montage.png"]
-    if draw_label_histograms(dataset, out / "labels.png"):
-        pictures.append(out / "labels.png")
-    inspection.page.write_text(_page(inspection, pictures), encoding="utf-8")
+    pictures = {"montage": out / "montage.png", "labels": out / "labels.png"}
+    draw_montage(dataset, pictures["montage"])
+    if not draw_label_histograms(dataset, pictures["labels"]):
+        del pictures["labels"]
+    write_page(inspection.page, "inspect.html", pictures, inspection=inspection, card=dataset.card)
     return inspection
 
 
@@ -125,15 +124,3 @@ def _faults(dataset: Dataset) -> dict[tuple[str, str], int]:
     """Reasons and their counts: what cost clips before what cost less, the most frequent first."""
     found = Counter(dataset.exclusions.select("level", "reason").iter_rows())
     return dict(sorted(found.items(), key=lambda item: (LEVELS.index(item[0][0]), -item[1])))
-
-
-def _page(inspection: Inspection, pictures: list[Path]) -> str:
-    environment = Environment(
-        loader=PackageLoader("apical", "pages"),
-        autoescape=select_autoescape(default=True),
-        undefined=StrictUndefined,
-    )
-    embedded = {path.stem: base64.b64encode(path.read_bytes()).decode() for path in pictures}
-    return environment.get_template("inspect.html").render(
-        inspection=inspection, card=inspection.dataset.card, pictures=embedded
-    )

@@ -22,9 +22,13 @@ class Progress(Protocol):
 
 
 @contextmanager
-def progress(title: str, total: int | None, unit: str, done: int = 0) -> Iterator[Progress]:
+def progress(
+    title: str, total: int | None, unit: str, done: int = 0, speaks: bool = True
+) -> Iterator[Progress]:
     """Show how far `total` units of work are, `done` of them before this start; the rate counts what is new."""
-    if sys.stderr.isatty():
+    if not speaks:
+        yield _Silence()
+    elif sys.stderr.isatty():
         with _bar(title, total, unit, done) as bar:
             yield bar
     else:
@@ -59,6 +63,13 @@ def _bar(title: str, total: int | None, unit: str, done: int) -> Iterator[Progre
         yield _Bar(rich, title, total, done)
 
 
+class _Silence:
+    """One of several processes, of which the first speaks."""
+
+    def advance(self, steps: int = 1, note: str = "") -> None:
+        del steps, note
+
+
 class _Bar:
     def __init__(self, rich: object, title: str, total: int | None, done: int) -> None:
         from rich.progress import Progress as RichProgress
@@ -70,7 +81,7 @@ class _Bar:
     def advance(self, steps: int = 1, note: str = "") -> None:
         task = self.rich.tasks[0]
         rate = f"{task.speed:.1f}/s" if task.speed else ""
-        self.rich.update(self.task, advance=steps, rate=rate, note=note)
+        self.rich.update(self.task, advance=steps, rate=rate, note=note or task.fields["note"])
 
 
 @dataclass
@@ -86,7 +97,7 @@ class _Lines:
 
     def advance(self, steps: int = 1, note: str = "") -> None:
         self.done += steps
-        self.note = note
+        self.note = note or self.note
         if time.monotonic() - self.said >= SECONDS_BETWEEN_LINES:
             self.say()
 

@@ -14,16 +14,15 @@ PACKAGE_FOLDER = Path(__file__).parent
 
 
 def parts_folders() -> list[str]:
-    """The folders whose files users call by name: those with a `base.py` that says what a piece is."""
-    return sorted(
-        str(path.parent.relative_to(PACKAGE_FOLDER)).replace("/", ".")
-        for path in PACKAGE_FOLDER.rglob("base.py")
-    )
+    """The folders whose files users call by name: recipes, and those with a `base.py` that says what a piece is."""
+    files = [*PACKAGE_FOLDER.rglob("base.py"), *PACKAGE_FOLDER.rglob("*.yaml")]
+    return sorted({str(file.parent.relative_to(PACKAGE_FOLDER)).replace("/", ".") for file in files})
 
 
 def names(folder: str) -> list[str]:
     """Names of the pieces in a parts folder such as `sources`; imports none of them."""
-    files = PACKAGE_FOLDER.joinpath(*folder.split(".")).glob("*.py")
+    place = PACKAGE_FOLDER.joinpath(*folder.split("."))
+    files = [*place.glob("*.py"), *place.glob("*.yaml")]
     return sorted(file.stem for file in files if file.stem != "base" and not file.stem.startswith("_"))
 
 

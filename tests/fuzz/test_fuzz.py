@@ -29,10 +29,13 @@ NEVER = re.compile(rf"internal error|took longer|needed more memory|the decoder 
 
 @pytest.fixture(autouse=True)
 def stays_small() -> Iterator[None]:
-    """Fail a test in which a worker, or this process, comes to hold more than a gigabyte."""
+    """Fail a test in which a worker, or this process, comes to hold more than a gigabyte.
+
+    Where other tests of this process have held more before, what counts is how much more it becomes.
+    """
     before = peak_bytes()
     yield
-    assert peak_bytes() <= max(before, MOST_BYTES)
+    assert peak_bytes() <= max(before + MOST_BYTES // 4, MOST_BYTES)
 
 
 def test_the_mutants_are_2000() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 from pydantic import Field
@@ -29,6 +29,9 @@ class Augmentation(ABC):
     """One change. The frames of a clip are the channels of its image, so that all share one draw."""
 
     Config: ClassVar[type[AugmentationConfig]]
+
+    def __init__(self, config: Any) -> None:
+        self.config = config
 
     @abstractmethod
     def draw(self, random: np.random.Generator, count: int) -> Draw:

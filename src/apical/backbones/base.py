@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from typing import ClassVar, NamedTuple
 
 import torch
 from pydantic import Field
 from torch import Tensor, nn
 
+from apical.backbones._foreign import Published, Scale
 from apical.config import PieceConfig
+from apical.errors import ApicalError
 
 __all__ = ["Backbone", "BackboneConfig", "Features"]
 
@@ -36,6 +39,10 @@ class Backbone(nn.Module, ABC):
     """An encoder for one-channel input. Its input scale is a buffer, so that preprocessing travels with the weights."""
 
     Config: ClassVar[type[BackboneConfig]]
+    foreign: ClassVar[Mapping[str, Scale]] = {}
+    """Kinds of weights that others make for it, such as `imagenet`, and the scale of the images they made them with."""
+    smallest: int = 1
+    """The fewest pixels that a side of an image may have."""
     num_features: int
     """D, of the vector and of the map."""
     stride: int
@@ -50,7 +57,17 @@ class Backbone(nn.Module, ABC):
 
     def forward(self, images: Tensor) -> Features:
         """The features of images (B, 1, H, W), or clips (B, 1, T, H, W), with values in [0, 1]."""
-        return self.features((images - self.input_mean) / self.input_std)
+        return self.features(self.scaled(images))
+
+    def scaled(self, images: Tensor) -> Tensor:
+        """The images with the scale that the first layer wants."""
+        if min(images.shape[-2:]) < self.smallest:
+            raise ApicalError(
+                "An image or view is too small for this backbone",
+                seen=f"{images.shape[-2]}×{images.shape[-1]} pixels",
+                remedy=f"Make every side {self.smallest} pixels or more.",
+            )
+        return (images - self.input_mean) / self.input_std
 
     @abstractmethod
     def features(self, images: Tensor) -> Features:
@@ -59,3 +76,15 @@ class Backbone(nn.Module, ABC):
     def pyramid(self, images: Tensor) -> list[Tensor]:
         """Maps from the finest to the coarsest, for decoders; the last is `forward(images).map`."""
         return [self(images).map]
+
+    def published(self) -> Mapping[str, Published]:
+        """Weights that anyone can fetch for a net of just this shape, by kind."""
+        return {}
+
+    def adopted(self, tensors: Mapping[str, Tensor], scale: Scale) -> dict[str, Tensor]:  # noqa: ARG002
+        """Tensors of the same net as others name and shape them, made for `scale`, as this backbone has them."""
+        return dict(tensors)
+
+    def resized(self, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Tensors of such a backbone for images of another size, as this one has them."""
+        return dict(tensors)

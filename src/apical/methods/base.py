@@ -26,6 +26,10 @@ class Method(nn.Module, ABC):
     Config: ClassVar[type[PieceConfig]]
     view_groups: ClassVar[tuple[str, ...]] = ("pair",)
     """The groups of views it asks for."""
+    defaults: ClassVar[Mapping[str, Any]] = {}
+    """Settings of a pretraining that suit it better than the general ones, as a recipe would give them."""
+    advice: ClassVar[str] = "Lower the learning rate (optimiser.lr)."
+    """What to try when training goes astray: a sentence."""
     backbone: Backbone
     """What is trained by the optimiser."""
 

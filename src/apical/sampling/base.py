@@ -13,7 +13,14 @@ import polars as pl
 from apical.config import PieceConfig
 from apical.dataset import Dataset
 
-__all__ = ["Sampled", "Sampling"]
+__all__ = ["Sampled", "Sampling", "SamplingConfig"]
+
+
+class SamplingConfig(PieceConfig):
+    """Settings that every rule has."""
+
+    fixed: bool = False
+    """Draw once, and show the same frames in every epoch."""
 
 
 @dataclass(frozen=True)
@@ -32,15 +39,21 @@ class Sampled:
 class Sampling(ABC):
     """One rule. The number of samples is the same every epoch."""
 
-    Config: ClassVar[type[PieceConfig]]
+    Config: ClassVar[type[SamplingConfig]]
+    config: SamplingConfig
 
     @abstractmethod
-    def __init__(self, config: PieceConfig, dataset: Dataset, clips: pl.DataFrame) -> None:
+    def __init__(self, config: SamplingConfig, dataset: Dataset, clips: pl.DataFrame) -> None:
         """`clips` are the rows of `dataset.usable_clips` to draw from; an error says if none of them will do."""
+
+    @property
+    @abstractmethod
+    def num_samples(self) -> int:
+        """How many samples an epoch has."""
 
     @abstractmethod
     def draw(self, random: np.random.Generator) -> Sampled:
-        """One epoch's samples: a pure function of `random`'s state."""
+        """One epoch's samples: a pure function of `random`'s state (the feed sees to `fixed`)."""
 
     @property
     @abstractmethod

@@ -1,0 +1,140 @@
+"""The training loop: a job comes in, checkpoints and figures go out.
+
+Whatever a step needs is a pure function of its moment, so the state that resumes a job is its weights, its
+optimiser and a few numbers. On one device in float32, a job that was killed ends with the very weights of one
+that was not.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import torch
+
+from apical.checkpoint import write_tensors
+from apical.gathering import mean_over_processes
+from apical.interruption import heeding_interruption
+from apical.moment import Moment
+from apical.progress import progress
+from apical.trainer import Job, Trainer, TrainingConfig
+from apical.training_state import Shelf, State
+from apical.vigil import Vigil
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
+
+__all__ = ["Log", "train"]
+
+Log = Callable[[int, Mapping[str, float]], None]
+"""Takes the number of steps taken and figures by name."""
+
+
+def train(job: Job, config: TrainingConfig, fabric: Fabric, shelf: Shelf, log: Log) -> State:
+    """Train from the shelf's checkpoint, or from the beginning, to the end."""
+    return _Training(Trainer(job, config, fabric), shelf, log).run()
+
+
+class _Training:
+    """The loop and its files. Only the first process writes; all take the same way through it."""
+
+    def __init__(self, trainer: Trainer, shelf: Shelf, log: Log) -> None:
+        self.trainer, self.shelf, self.log = trainer, shelf, log
+        self.job, self.config, self.fabric = trainer.job, trainer.config, trainer.fabric
+        self.state = shelf.load(trainer.trained)
+        self.moment = Moment(self.state.step, self.job.steps_per_epoch, self.config.epochs)
+        self.vigil = Vigil(self.config.least_spread, self.job.advice, self.state.low_steps)
+        self.saved_at = self.looked_at = time.monotonic()
+        self.looked_step = self.state.step
+
+    def run(self) -> State:
+        done, all_steps = self.moment.step, self.moment.steps
+        speaks = self.fabric.is_global_zero
+        with (
+            heeding_interruption() as wish,
+            progress(self.job.title, all_steps, "steps", done, speaks) as bar,
+        ):
+            while self.moment.step < all_steps:
+                losses = self.trainer.step(self.moment)
+                self.moment = self.moment.after(self.moment.step + 1)
+                self.vigil.note(self.moment.step, losses)
+                bar.advance(note=self._look() if self._is_time_to_look() else "")
+                if self._agree(wish.is_wished):
+                    self._save()
+                    raise KeyboardInterrupt
+        if not self.shelf.last.is_file():
+            self._keep_first_weights()
+        return self.state
+
+    def _keep_first_weights(self) -> None:
+        """A training of no epochs leaves what it started from."""
+        self.log(0, self._evaluate())
+        self._save()
+
+    def _is_time_to_look(self) -> bool:
+        return self.moment.step % self.config.log_every == 0 or self.moment.step_in_epoch == 0
+
+    def _look(self) -> str:
+        """Log, evaluate and save where it is time to; a word on how it goes."""
+        means = self.vigil.settle(mean_over_processes)
+        now, steps = time.monotonic(), self.moment.step - self.looked_step
+        rate = steps * self.job.batch_size / (now - self.looked_at)
+        figures = {"epoch": float(self.moment.epoch), **means, **self._dials(), "images_per_s": rate}
+        if self._is_time_to_evaluate():
+            figures.update(self._evaluate())
+        if self.fabric.is_global_zero:
+            self.log(self.moment.step, figures)
+        is_over = self.moment.step == self.moment.steps
+        if is_over or now - self.saved_at >= self.config.checkpoint_seconds:
+            self._save()
+        self.looked_at, self.looked_step = time.monotonic(), self.moment.step
+        return (
+            f"epoch {self.moment.epoch}/{self.moment.epochs}, loss {means['loss']:.4g}, {rate:.0f} images/s"
+        )
+
+    def _dials(self) -> dict[str, float]:
+        group = self.job.optimiser.param_groups[0]
+        return {"lr": group["lr"], "weight_decay": group["weight_decay"]}
+
+    def _is_time_to_evaluate(self) -> bool:
+        epochs, rest = divmod(self.moment.step, self.moment.steps_per_epoch)
+        return rest == 0 and (epochs % self.config.evaluate_every == 0 or epochs == self.moment.epochs)
+
+    def _evaluate(self) -> dict[str, float]:
+        with self.trainer.averaged():
+            figures = dict(self.job.evaluate(self.moment))
+            if self._is_best(figures) and self.fabric.is_global_zero:
+                self.state = self.state.after(best={"step": float(self.moment.step), **figures})
+                self._write_weights(self.shelf.best)
+        return figures
+
+    def _is_best(self, figures: Mapping[str, float]) -> bool:
+        name, best = self.job.score, self.state.best
+        if name not in figures or name not in best:
+            return True
+        sign = 1 if self.job.higher_is_better else -1
+        return sign * figures[name] >= sign * best[name]
+
+    def _save(self) -> None:
+        if not self.fabric.is_global_zero:
+            return
+        seconds = self.state.seconds + time.monotonic() - self.saved_at
+        self.state = self.state.after(step=self.moment.step, seconds=seconds, low_steps=self.vigil.low_steps)
+        self.shelf.save(self.trainer.trained, self.state)
+        with self.trainer.averaged():
+            self._write_weights(self.shelf.last)
+        self.saved_at = time.monotonic()
+
+    def _write_weights(self, path: Path) -> None:
+        write_tensors(path, self.job.weights(), {"step": self.moment.step, "epoch": self.moment.epoch})
+
+    def _agree(self, is_wished: bool) -> bool:
+        """Whether to stop now: with several processes, all must stop after the same step."""
+        if self.fabric.world_size == 1:
+            return is_wished
+        if not self._is_time_to_look():
+            return False
+        vote = torch.tensor(float(is_wished), device=self.fabric.device)
+        return bool(mean_over_processes(vote) > 0)

@@ -1,0 +1,64 @@
+"""Where a training job runs: what a user asks for and what launched us come in; a Fabric that has started goes out."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Literal
+
+import torch
+from pydantic import Field
+
+from apical.config import Config
+from apical.errors import ApicalError
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
+
+__all__ = ["Placement", "is_first_process", "start"]
+
+
+class Placement(Config):
+    """On what a job runs."""
+
+    device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
+    """The kind of device; auto takes an accelerator where there is one."""
+    devices: int = Field(default=1, gt=0)
+    """Devices, and processes, on each node."""
+    nodes: int = Field(default=1, gt=0)
+    """Machines: start the same command on each, or use torchrun or srun."""
+    strategy: Literal["auto", "ddp"] = "auto"
+    """How several processes share a batch; auto takes ddp when there are several."""
+
+
+def start(placement: Placement) -> Fabric:
+    """A Fabric on the devices that `placement`, or torchrun, names; with several, this starts the other processes."""
+    from lightning_fabric import Fabric
+
+    if placement.device not in {"auto", "cpu"} and not _has(placement.device):
+        raise ApicalError(
+            f"This machine has no {placement.device} device", remedy="Take device=auto or device=cpu."
+        )
+    devices, nodes = _world(placement)
+    strategy = "ddp" if placement.strategy == "ddp" or devices * nodes > 1 else "auto"
+    fabric = Fabric(accelerator=placement.device, devices=devices, num_nodes=nodes, strategy=strategy)
+    fabric.launch()
+    return fabric
+
+
+def is_first_process() -> bool:
+    """Whether this is the process that speaks and writes; known before any other has started."""
+    return all(
+        int(os.environ.get(name, "0")) == 0 for name in ("RANK", "LOCAL_RANK", "NODE_RANK", "SLURM_PROCID")
+    )
+
+
+def _world(placement: Placement) -> tuple[int, int]:
+    """Devices a node and nodes: torchrun's word goes before the settings."""
+    if "TORCHELASTIC_RUN_ID" in os.environ:
+        on_this_node = int(os.environ["LOCAL_WORLD_SIZE"])
+        return on_this_node, int(os.environ["WORLD_SIZE"]) // on_this_node
+    return placement.devices, placement.nodes
+
+
+def _has(device: str) -> bool:
+    return torch.cuda.is_available() if device == "cuda" else torch.backends.mps.is_available()

@@ -1,0 +1,28 @@
+"""Which run of a tracking service belongs to a run folder: its id is kept in the folder and found again."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from apical.errors import writing
+
+__all__ = ["find_run_id", "keep_run_id"]
+
+
+def find_run_id(folder: Path, service: str) -> str | None:
+    """The id that was kept, if one was."""
+    path = _path(folder, service)
+    return path.read_text(encoding="utf-8").strip() if path.is_file() else None
+
+
+def keep_run_id(folder: Path, service: str, run_id: str) -> None:
+    """Keep the id, whole or not at all."""
+    path = _path(folder, service)
+    part = path.with_suffix(".part")
+    with writing(str(path)):
+        part.write_text(run_id + "\n", encoding="utf-8")
+        part.replace(path)
+
+
+def _path(folder: Path, service: str) -> Path:
+    return folder / f"{service}-run.txt"

@@ -1,0 +1,110 @@
+"""A run in the making: its folder is claimed by one process; with its settings and card written, it is a run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from apical.checkpoint import read_about
+from apical.errors import ApicalError, writing
+from apical.launch import is_first_process
+from apical.lock import Lock
+from apical.run import Run, RunCard
+from apical.training_state import Shelf
+
+__all__ = ["RunDraft", "claimed"]
+
+LOCK = ".lock"
+
+
+@contextmanager
+def claimed(folder: Path, *, resumes: bool) -> Iterator[RunDraft]:
+    """Within, no other command writes into `folder`; a folder that holds something else is refused."""
+    if not is_first_process():  # the first one has claimed it for all
+        yield RunDraft(folder, resumes=resumes)
+        return
+    with writing(str(folder)):
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = Lock(folder / LOCK, f"trains the run in {folder}")
+    try:
+        _refuse_others(folder, resumes)
+        yield RunDraft(folder, resumes=resumes)
+    finally:
+        lock.release()
+
+
+class RunDraft:
+    """The folder of a run that is begun or goes on."""
+
+    def __init__(self, folder: Path, *, resumes: bool) -> None:
+        self.folder = folder
+        self.former: Run | None = None
+        if resumes and (folder / "run.json").is_file():
+            self.former = Run.open(folder)
+
+    @property
+    def shelf(self) -> Shelf:
+        """Where its checkpoints are."""
+        return Shelf(
+            resume=Run.resume_path(self.folder),
+            last=Run.weights_path(self.folder, "last"),
+            best=Run.weights_path(self.folder, "best"),
+        )
+
+    @property
+    def step(self) -> int:
+        """The step that its checkpoint is from; 0 without one."""
+        path = self.shelf.resume
+        return int(read_about(path)["state"]["step"]) if path.is_file() else 0
+
+    def refuse_changes(self, settings: Mapping[str, Any], may_change: set[str], content: str) -> None:
+        """Stop when this is not the run that was begun: other settings, or other data."""
+        if self.former is None:
+            return
+        before = self.former.config
+        changed = [key for key in settings if key not in may_change and settings[key] != before.get(key)]
+        if changed:
+            raise ApicalError(
+                f"This run was begun with other settings of {', '.join(changed)}",
+                where=str(self.folder),
+                remedy="Leave the recipe and those settings out to resume it, or take a new --out.",
+            )
+        if self.former.card.data["content_sha256"] != content:
+            raise ApicalError(
+                "This run was begun on other data: the dataset has changed since",
+                where=str(self.folder),
+                remedy="Resume it with the dataset it was begun on, or take a new --out.",
+            )
+
+    def write(self, settings: Mapping[str, Any], card: RunCard) -> None:
+        """Write the settings and the card, with which the folder is a run."""
+        path = Run.config_path(self.folder)
+        with writing(str(path)):
+            self.shelf.resume.parent.mkdir(exist_ok=True)
+            part = path.with_suffix(".part")
+            part.write_text(
+                yaml.safe_dump(dict(settings), sort_keys=False, allow_unicode=True), encoding="utf-8"
+            )
+            part.replace(path)
+        card.write(self.folder / "run.json")
+
+
+def _refuse_others(folder: Path, resumes: bool) -> None:
+    if (folder / "run.json").is_file():
+        if not resumes:
+            is_finished = Run.open(folder).card.is_finished
+            raise ApicalError(
+                f"There is a {'finished' if is_finished else 'stopped'} run here already",
+                where=str(folder),
+                remedy="Take another --out" + ("." if is_finished else ", or go on with it: --resume."),
+            )
+    elif {path.name for path in folder.iterdir()} - {LOCK, "config.yaml", "checkpoints"}:
+        raise ApicalError(
+            "This folder holds something that is no run",
+            where=str(folder),
+            remedy="Take a new or empty --out.",
+        )

@@ -1,0 +1,118 @@
+"""Trains the same run twice, once undisturbed and once killed again and again, and tells whether the weights agree.
+
+`python -m tests.resume.killing DATASET OUT KILLS SEED WORDS…`: the words are a method and its settings. What is slow
+to import is imported once; each start is a fork, so that the clock runs for training alone.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import random
+import signal
+import sys
+import time
+from pathlib import Path
+
+import lightning_fabric  # noqa: F401
+import matplotlib.figure
+import torch
+import torch._dynamo
+from torch import nn
+
+from apical import registry
+from apical.checkpoint import read_tensors
+from apical.pretrain import pretrain
+from apical.run import Run
+
+RESULTS = ("last", "best")
+
+
+def warm_up(method: str) -> None:
+    """Do here what would otherwise be done at every start."""
+    for folder, name in [("methods", method), ("backbones", "vit_small"), ("optimisers", "adamw")]:
+        registry.load(folder, name)
+    weight = nn.Parameter(torch.ones(2))
+    optimiser = torch.optim.AdamW([weight])
+    weight.grad = torch.ones(2)
+    optimiser.step()
+    matplotlib.figure.Figure().add_subplot()
+
+
+def begin(method: str, settings: list[str], data: Path, out: Path) -> int:
+    """Start training in a process of its own, or go on with it; the process's number."""
+    process = os.fork()
+    if process:
+        return process
+    pretrain(method, out, data=data, resume=True, overrides=settings)
+    os._exit(0)
+
+
+def train(method: str, settings: list[str], data: Path, out: Path) -> float:
+    """Train to the end; how long it took."""
+    began = time.monotonic()
+    process = begin(method, settings, data, out)
+    assert os.waitpid(process, 0)[1] == 0, "training failed"
+    return time.monotonic() - began
+
+
+def kill_after(seconds: float, process: int) -> bool:
+    """Whether the process was still there to be killed."""
+    time.sleep(seconds)
+    if os.waitpid(process, os.WNOHANG)[0]:
+        return False
+    os.kill(process, signal.SIGKILL)
+    os.waitpid(process, 0)
+    return True
+
+
+def fingerprint(out: Path) -> dict[str, str]:
+    """A hash of every tensor that training left, and of the figures that are not times."""
+    prints = {}
+    for which in RESULTS:
+        tensors = Run.open(out).weights(which)  # type: ignore[arg-type]
+        prints.update({f"{which} {name}": _hash(tensor) for name, tensor in tensors.items()})
+    tensors, about = read_tensors(Run.resume_path(out))
+    prints.update({f"resume {name}": _hash(tensor) for name, tensor in tensors.items()})
+    prints["best figures"] = json.dumps(about["state"]["best"])
+    lines = [{**line, "images_per_s": None} for line in Run.open(out).metrics]
+    prints["metrics"] = json.dumps(lines)
+    return prints
+
+
+def _hash(tensor: torch.Tensor) -> str:
+    return hashlib.sha256(tensor.contiguous().view(-1).view(torch.uint8).numpy().tobytes()).hexdigest()
+
+
+def main() -> None:
+    """Kill, resume, compare, and print what was found as JSON."""
+    data, out, kills, seed = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4])
+    method, *settings = sys.argv[5:]
+    chance = random.Random(seed)
+    torch.set_num_threads(1)
+    warm_up(method)
+    takes = train(method, settings, data, out / "whole")
+    whole = fingerprint(out / "whole")
+    steps_at_kill: list[int] = []
+    differing: set[str] = set()
+    finished = 0
+    while len(steps_at_kill) < kills or not finished:
+        run = out / f"killed{finished}"
+        process = begin(method, settings, data, run)
+        if len(steps_at_kill) < kills and kill_after(chance.uniform(0, takes), process):
+            there = Run.resume_path(run)
+            steps_at_kill.append(read_tensors(there)[1]["state"]["step"] if there.is_file() else 0)
+            continue
+        if len(steps_at_kill) >= kills:
+            assert os.waitpid(process, 0)[1] == 0, "the resumed training failed"
+        found = fingerprint(run)
+        differing |= {name for name in whole.keys() | found.keys() if whole.get(name) != found.get(name)}
+        finished += 1
+    json.dump(
+        {"steps_at_kill": steps_at_kill, "differing": sorted(differing), "finished": finished}, sys.stdout
+    )
+
+
+if __name__ == "__main__":
+    main()

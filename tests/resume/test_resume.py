@@ -1,0 +1,67 @@
+"""A run that is killed again and again ends with the very weights, optimiser state and figures of one that is not."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from apical import registry
+from apical.dataset import Dataset
+
+ROOT = Path(__file__).parents[2]
+KILLS = 20
+TINY = [
+    'backbone={"name": "vit_small", "patch": 8, "image_size": 32, "dim": 24, "depth": 2, "heads": 2, "drop_path": 0.2}',
+    "sampling.name=frames",
+    "sampling.per_clip=5",
+    "batch_size=8",
+    "epochs=12",
+    "evaluate_every=4",
+    "precision=32",
+    "average=0.9",
+    "log_every=2",
+    "monitor_images=16",
+    "checkpoint_seconds=0",
+    "device=cpu",
+]
+SMALL = {
+    "byol": ["method.hidden_features=16", "method.projected_features=8"],
+    "dense": ["method.hidden_features=16", "method.projected_features=8"],
+    "dino": ["method.prototypes=32", "views.local.count=2", "views.local.size=16"],
+    "simclr": ["method.projected_features=8"],
+}
+GROUPS = {"dino": ("wide", "other_wide")}
+
+
+@pytest.mark.parametrize("method", registry.names("methods"))
+def test_a_killed_run_ends_with_the_very_weights_of_one_that_was_not(
+    method: str, phantom_dataset: Callable[..., Dataset], tmp_path: Path
+) -> None:
+    sizes = [f"views.{group}.size=32" for group in GROUPS.get(method, ("pair",))]
+    words = [method, *TINY, *SMALL.get(method, []), *sizes]
+    seed = os.environ.get("APICAL_KILL_SEED", "0")
+    data = phantom_dataset("echonet_dynamic").folder
+    command = [
+        sys.executable,
+        "-m",
+        "tests.resume.killing",
+        str(data),
+        str(tmp_path),
+        str(KILLS),
+        seed,
+        *words,
+    ]
+    answer = subprocess.run(
+        command, cwd=ROOT, capture_output=True, text=True, env={**os.environ, "OMP_NUM_THREADS": "1"}
+    )
+    assert answer.returncode == 0, answer.stderr[-2000:]
+    found = json.loads(answer.stdout)
+    assert found["differing"] == []
+    assert len(found["steps_at_kill"]) == KILLS
+    assert len(set(found["steps_at_kill"])) > 3, "the kills should come at different moments"
