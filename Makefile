@@ -21,10 +21,11 @@ $(READY): pyproject.toml constraints.txt
 	$(UV) pip install --quiet --python $(BIN)/python --constraint constraints.txt --editable '.[dev]'
 	@touch $@
 
-demo: $(READY)  ## Synthetic hearts, through the whole road, ending in a report
+demo: $(READY)  ## Synthetic hearts, through the whole road, ending in a page
 	$(BIN)/python -m apical phantom demo/echonet --layout echonet_dynamic --patients 60 --seed 1 --dirt
 	$(BIN)/python -m apical ingest echonet_dynamic demo/echonet --out demo/dataset on_split_conflict=hold_out
 	$(BIN)/python -m apical inspect demo/dataset --out demo/report
+	$(BIN)/python -m apical pretrain dense --data demo/dataset --out demo/encoder --recipe apical-dense-tiny --resume
 
 test: $(READY)  ## All tests
 	$(BIN)/python -m pytest -n 2
@@ -42,6 +43,7 @@ bench: $(READY)  ## Every benchmark beside its rival
 	$(BIN)/python benchmarks/ingest.py
 	$(BIN)/python benchmarks/frames.py
 	$(BIN)/python benchmarks/phantom.py
+	$(BIN)/python benchmarks/pretrain.py
 
 constraints: $(READY)  ## Pin every dependency anew
 	$(UV) pip compile --quiet --no-header --no-annotate --no-emit-index-url --universal --all-extras --python-version 3.11 pyproject.toml --output-file constraints.txt

@@ -178,6 +178,35 @@ def test_a_full_disk_stops_and_leaves_the_last_checkpoint(
     assert same(fit(tmp_path / "full"), fit(tmp_path / "whole"))
 
 
+def test_a_stop_at_any_write_costs_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from apical import checkpoint
+
+    count = 0
+    stops_at = 0
+
+    def stop(tensors: Mapping[str, Tensor], path: Path, metadata: Mapping[str, str]) -> None:
+        nonlocal count
+        count += 1
+        if count == stops_at:
+            raise KeyboardInterrupt
+        save_file(dict(tensors), path, metadata=dict(metadata))
+
+    monkeypatch.setattr(checkpoint, "save_file", stop)
+    settings = {"epochs": 2, "checkpoint_seconds": 0, "log_every": 2}
+    fit(tmp_path / "whole", **settings)
+    for stops_at in range(1, count + 1):
+        count = 0
+        with pytest.raises(KeyboardInterrupt):
+            fit(tmp_path / str(stops_at), **settings)
+        fit(tmp_path / str(stops_at), **settings)
+        for name in ("last", "best", "resume"):
+            found, whole = (
+                read_tensors(tmp_path / run / f"{name}.safetensors") for run in (str(stops_at), "whole")
+            )
+            assert same(found[0], whole[0])
+            assert found[1].get("step") == whole[1].get("step")
+
+
 def test_the_best_checkpoint_has_the_best_figure(tmp_path: Path) -> None:
     seen: dict[int, float] = {}
 

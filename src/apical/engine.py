@@ -122,9 +122,9 @@ class _Training:
             return
         seconds = self.state.seconds + time.monotonic() - self.saved_at
         self.state = self.state.after(step=self.moment.step, seconds=seconds, low_steps=self.vigil.low_steps)
-        self.shelf.save(self.trainer.trained, self.state)
         with self.trainer.averaged():
             self._write_weights(self.shelf.last)
+        self.shelf.save(self.trainer.trained, self.state)  # last, since what it vouches for is not done again
         self.saved_at = time.monotonic()
 
     def _write_weights(self, path: Path) -> None:
