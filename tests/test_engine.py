@@ -7,6 +7,7 @@ import os
 import signal
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -192,7 +193,7 @@ def test_a_stop_at_any_write_costs_nothing(tmp_path: Path, monkeypatch: pytest.M
         save_file(dict(tensors), path, metadata=dict(metadata))
 
     monkeypatch.setattr(checkpoint, "save_file", stop)
-    settings = {"epochs": 2, "checkpoint_seconds": 0, "log_every": 2}
+    settings: dict[str, Any] = {"epochs": 2, "checkpoint_seconds": 0, "log_every": 2}
     fit(tmp_path / "whole", **settings)
     for stops_at in range(1, count + 1):
         count = 0

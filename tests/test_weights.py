@@ -95,7 +95,7 @@ def test_a_folded_stem_sees_in_grey_what_it_saw_in_colour(
 def test_a_folded_resnet_is_a_little_off_at_the_border_only(
     coloured_resnet: nn.Module, resnet_file: Path
 ) -> None:
-    backbone, _ = started("resnet18", f"imagenet:{resnet_file}")
+    backbone, _ = started("resnet18", f"imagenet:{resnet_file}", stride=32)
     images = grey_images(2, 1, 96, 96)
     without_head = nn.Sequential(*list(coloured_resnet.children())[:-1])
     with torch.no_grad():
@@ -266,7 +266,7 @@ def run_of(folder: Path, name: str, **settings: Any) -> tuple[Backbone, Path]:
 
 
 def test_a_runs_backbone_goes_on_where_it_was_at_any_stride(tmp_path: Path) -> None:
-    trained, folder = run_of(tmp_path / "run", "resnet18", input_mean=0.3, input_std=0.2)
+    trained, folder = run_of(tmp_path / "run", "resnet18", stride=32, input_mean=0.3, input_std=0.2)
     images = grey_images(1, 1, 64, 64)
     for stride in (32, 8):
         backbone, card = started("resnet18", str(folder), stride=stride)

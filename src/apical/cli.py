@@ -24,8 +24,9 @@ class _Polite(TyperGroup):
         except ApicalError as error:
             typer.echo(f"apical: {error}", err=True)
             raise typer.Exit(2) from None
-        except KeyboardInterrupt:
-            typer.echo("\napical: stopped; run the same command again to continue.", err=True)
+        except KeyboardInterrupt as stop:
+            how = str(stop) or "stopped; run the same command again to continue"
+            typer.echo(f"\napical: {how}.", err=True)
             raise typer.Exit(130) from None
 
 

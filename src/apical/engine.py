@@ -63,7 +63,9 @@ class _Training:
                 bar.advance(note=self._look() if self._is_time_to_look() else "")
                 if self._agree(wish.is_wished):
                     self._save()
-                    raise KeyboardInterrupt
+                    raise KeyboardInterrupt(
+                        f"stopped after step {self.moment.step}; --resume goes on from there"
+                    )
         if not self.shelf.last.is_file():
             self._keep_first_weights()
         return self.state

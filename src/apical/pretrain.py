@@ -29,7 +29,7 @@ __all__ = ["pretrain"]
 MAY_CHANGE = {*Placement.model_fields, "data", "log_every", "checkpoint_seconds", "frames_on", "loggers"}
 """Settings that a resumed run may have otherwise: they decide where and how it runs, not what it learns."""
 GENERAL: Mapping[str, Any] = {
-    "backbone": {"name": "resnet50", "stride": 8},
+    "backbone": "resnet50",
     "sampling": {"name": "frames", "per_clip": 8},
     "optimiser": {"name": "adamw"},
 }
@@ -96,8 +96,8 @@ def _logging(draft: RunDraft, config: PretrainConfig, card: RunCard, speaks: boo
         yield _say_nothing
         return
     settings = config.model_dump(mode="json")
-    draft.write(settings, card)
     with closing(open_loggers(config.loggers, draft.folder, settings, draft.step)) as logger:
+        draft.write(settings, card)
         yield logger.log
 
 

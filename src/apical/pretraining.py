@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import torch
 from pydantic import Field
@@ -66,8 +66,8 @@ class PretrainConfig(TrainingConfig):
     """Images to look at the features with, as many of the bank as of the queries."""
     score: str = "val_loss"
     """The figure by which the best checkpoint is chosen."""
-    loggers: tuple[Literal["tensorboard", "mlflow", "wandb"], ...] = ()
-    """Where figures go beside metrics.jsonl."""
+    loggers: tuple[str, ...] = ()
+    """Where figures go beside metrics.jsonl: tensorboard, mlflow, wandb."""
 
 
 def build_method(config: PretrainConfig) -> tuple[Method, WeightsCard]:

@@ -19,6 +19,8 @@ from apical.training_state import Shelf
 __all__ = ["RunDraft", "claimed"]
 
 LOCK = ".lock"
+BEGUN = ("metrics.jsonl", "checkpoints", "config.yaml")
+"""What a run that failed before it had a card may have left."""
 
 
 @contextmanager
@@ -102,7 +104,7 @@ def _refuse_others(folder: Path, resumes: bool) -> None:
                 where=str(folder),
                 remedy="Take another --out" + ("." if is_finished else ", or go on with it: --resume."),
             )
-    elif {path.name for path in folder.iterdir()} - {LOCK, "config.yaml", "checkpoints"}:
+    elif {path.name for path in folder.iterdir()} - {LOCK, *BEGUN}:
         raise ApicalError(
             "This folder holds something that is no run",
             where=str(folder),

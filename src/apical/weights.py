@@ -109,7 +109,8 @@ def _from_run(backbone: Backbone, config: BackboneConfig, run: Run) -> WeightsCa
     tensors = run.weights()
     own = {name.removeprefix(BACKBONE): tensors[name] for name in tensors if name.startswith(BACKBONE)}
     num_tensors = _take(backbone, config, own, str(run.folder))
-    licence = "; ".join(run.card.licences) or "not stated"
+    terms = [licence.partition(": ")[2] for licence in run.card.licences]
+    licence = "; ".join(dict.fromkeys(terms)) or "not stated"
     return _card(backbone, run.folder.name, str(run.folder), licence, num_tensors)
 
 

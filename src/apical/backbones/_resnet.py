@@ -20,7 +20,7 @@ __all__ = ["ResNet", "ResNetConfig"]
 class ResNetConfig(BackboneConfig):
     """Settings of a residual net."""
 
-    stride: Literal[8, 16, 32] = 32
+    stride: Literal[8, 16, 32] = 8
     """Pixels to one place of the map: below 32 the last stages widen their kernels' reach instead of striding."""
     drop_path: float = Field(default=0.0, ge=0, lt=1)
     """How often the last block is left out in training; earlier ones less, the first never."""
