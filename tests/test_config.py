@@ -176,3 +176,17 @@ def test_reading_settings_leaves_what_was_given_alone() -> None:
     given: dict[str, Any] = {"steps": {"sgd": {"lr": 0.5}}}
     read_config(Training, overrides=["steps.sgd.lr=0.25"], **given)
     assert given == {"steps": {"sgd": {"lr": 0.5}}}
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_another_piece_comes_without_the_settings_of_the_one_before(order: int) -> None:
+    given: dict[str, Any] = {"optimiser": {"name": "sgd", "momentum": 0.5}}
+    overrides = ["optimiser.name=adam", "optimiser.lr=0.25"][::order]
+    assert read_config(Training, overrides=overrides, **given).optimiser == AdamConfig(lr=0.25)
+
+
+def test_naming_the_same_piece_keeps_its_settings() -> None:
+    given: dict[str, Any] = {"optimiser": {"name": "sgd", "momentum": 0.5}}
+    assert read_config(Training, overrides=["optimiser.name=sgd"], **given).optimiser == SgdConfig(
+        momentum=0.5
+    )

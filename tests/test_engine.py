@@ -223,6 +223,20 @@ def test_the_best_checkpoint_has_the_best_figure(tmp_path: Path) -> None:
     assert read_about(tmp_path / "best.safetensors")["step"] == best
 
 
+@pytest.mark.parametrize(
+    ("figures", "best"), [([3.0, 2.0, math.nan], 2), ([math.nan, 5.0, 6.0], 2), ([2.0, math.inf, 2.0], 3)]
+)
+def test_a_figure_that_is_no_number_is_never_the_best(
+    tmp_path: Path, figures: list[float], best: int
+) -> None:
+    class Measured(FittingALine):
+        def evaluate(self, moment: Moment) -> Mapping[str, float]:
+            return {"val_loss": figures[moment.epoch - 1]}
+
+    fit(tmp_path, Measured(), epochs=3)
+    assert read_about(tmp_path / "best.safetensors")["epoch"] == best
+
+
 def test_an_average_of_the_weights_is_what_is_left(tmp_path: Path) -> None:
     plain = fit(tmp_path / "plain")
     averaged = fit(tmp_path / "averaged", average=0.9)

@@ -17,6 +17,7 @@ GROUND = {
     "config",
     "engine",
     "errors",
+    "first_process",
     "gathering",
     "interruption",
     "launch",

@@ -203,6 +203,36 @@ class TestMishaps:
         with pytest.raises(ApicalError, match=f"no {device} device"):
             pretrain("simclr", tmp_path / "run", data=dataset.folder, overrides=[*SIMCLR, f"device={device}"])
 
+    def test_the_state_to_resume_from_is_gone(self, dataset: Dataset, tmp_path: Path) -> None:
+        run = pretrain("simclr", tmp_path / "run", data=dataset.folder, overrides=SIMCLR)
+        Run.resume_path(run.folder).unlink()
+        before = Run.weights_path(run.folder, "last").read_bytes()
+        with pytest.raises(ApicalError, match="not the state to go on from"):
+            pretrain("simclr", run.folder, resume=True)
+        assert Run.weights_path(run.folder, "last").read_bytes() == before
+
+    def test_a_foreign_file_as_the_state(self, dataset: Dataset, tmp_path: Path) -> None:
+        cut = [*SIMCLR, "epochs=1", "checkpoint_seconds=0"]
+        run = pretrain("simclr", tmp_path / "run", data=dataset.folder, overrides=cut)
+        card = {**json.loads((run.folder / "run.json").read_text()), "is_finished": False}
+        (run.folder / "run.json").write_text(json.dumps(card))
+        Run.resume_path(run.folder).write_bytes(Run.weights_path(run.folder, "last").read_bytes())
+        with pytest.raises(ApicalError, match="no state that training can go on from"):
+            pretrain("simclr", run.folder, resume=True)
+
+    def test_a_setting_that_only_the_first_step_refuses_can_be_mended(
+        self, dataset: Dataset, tmp_path: Path
+    ) -> None:
+        out = tmp_path / "run"
+        with pytest.raises(ApicalError):
+            pretrain("simclr", out, data=dataset.folder, overrides=[*SIMCLR, "views.pair.count=3"])
+        assert pretrain("simclr", out, data=dataset.folder, overrides=SIMCLR).card.is_finished
+
+    def test_another_method_among_the_settings(self, dataset: Dataset, tmp_path: Path) -> None:
+        with pytest.raises(ApicalError, match="'byol', not 'simclr'"):
+            pretrain("simclr", tmp_path / "run", data=dataset.folder, overrides=[*TINY, "method=byol"])
+        assert not (tmp_path / "run").exists()
+
     def test_a_full_disk_keeps_the_last_checkpoint_and_the_run_goes_on(
         self, dataset: Dataset, finished: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
@@ -220,7 +250,9 @@ class TestMishaps:
         with pytest.raises(MachineError, match="No space left"):
             pretrain("simclr", tmp_path / "run", data=dataset.folder, overrides=overrides)
         monkeypatch.undo()
+        command = Run.open(tmp_path / "run").card.command
         run = pretrain("simclr", tmp_path / "run", resume=True)
+        assert run.card.command == command
         weights, others = run.weights("last"), finished.weights("last")
         assert all(torch.equal(weights[name], others[name]) for name in others)
 

@@ -255,7 +255,7 @@ def run_of(folder: Path, name: str, **settings: Any) -> tuple[Backbone, Path]:
     backbone: Backbone = lived_in(kind(config))
     (folder / "checkpoints").mkdir(parents=True)
     card = RunCard(
-        stage="pretrain", method="simclr", command="", data={}, licences=("a licence", "another"),
+        stage="pretrain", method="simclr", command="", data={}, licences=("data: a licence", "weights: another"),
         versions={}, device="cpu", processes=1, precision="32-true",
     )  # fmt: skip
     card.write(folder / "run.json")

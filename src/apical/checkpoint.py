@@ -35,7 +35,10 @@ def write_tensors(path: Path, tensors: Mapping[str, Tensor], about: Mapping[str,
     plain = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     try:
         with writing(str(path)):
+            part.touch()
+            mode = part.stat().st_mode  # as files are made here; the library lets nobody else read them
             save_file(plain, part, metadata={ABOUT: json.dumps(about)})
+            part.chmod(mode)
             _flush_to_disk(part)
             part.replace(path)
             sync_folder(path.parent)

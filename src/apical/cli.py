@@ -10,6 +10,7 @@ from typer.core import TyperGroup
 
 from apical import registry
 from apical.errors import ApicalError
+from apical.first_process import is_first_process
 from apical.version import VERSION
 
 __all__ = ["app", "main"]
@@ -22,11 +23,13 @@ class _Polite(TyperGroup):
         try:
             return super().invoke(ctx)
         except ApicalError as error:
-            typer.echo(f"apical: {error}", err=True)
+            if is_first_process():
+                typer.echo(f"apical: {error}", err=True)
             raise typer.Exit(2) from None
         except KeyboardInterrupt as stop:
             how = str(stop) or "stopped; run the same command again to continue"
-            typer.echo(f"\napical: {how}.", err=True)
+            if is_first_process():
+                typer.echo(f"\napical: {how}.", err=True)
             raise typer.Exit(130) from None
 
 

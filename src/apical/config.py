@@ -104,7 +104,7 @@ def read_config(
     """Settings from the recipe, then from what is `given` by name, then from `key.sub=value` overrides."""
     values = {} if recipe is None else read_recipe(recipe)
     values.update(copy.deepcopy({key: value for key, value in given.items() if value is not None}))
-    for override in overrides:
+    for override in sorted(overrides, key=_names_no_piece):
         _apply(values, override, model)
     try:
         return model.model_validate(values)
@@ -149,11 +149,19 @@ def _apply(values: dict[str, Any], override: str, model: type[Config]) -> None:
         if not isinstance(values, dict):
             raise ApicalError(f"'{parent}' in '{override}' has no settings below it", remedy="Set it whole.")
     try:
-        values[last] = yaml.safe_load(text)
+        value = yaml.safe_load(text)
     except yaml.YAMLError:
         raise ApicalError(
             f"The value in '{override}' can't be read", remedy="Quote it: key='\"value\"'."
         ) from None
+    if last == "name" and values.get("name") != value:
+        values.clear()  # another piece has other settings
+    values[last] = value
+
+
+def _names_no_piece(override: str) -> bool:
+    """Sorts what names a piece before the settings below it, whatever the order they were typed in."""
+    return not override.partition("=")[0].strip().endswith(".name")
 
 
 def _default(model: type[Config], key: str) -> dict[str, Any]:

@@ -119,7 +119,9 @@ class Dataset:
             raise ApicalError(
                 "This is no complete dataset: it has no dataset.json",
                 where=str(folder),
-                remedy="Run 'apical ingest' into this folder; an interrupted ingest continues where it stopped.",
+                remedy="Run 'apical ingest' into this folder; an interrupted ingest continues where it stopped."
+                if Path(folder).is_dir()
+                else "There is no such folder: check the path.",
             )
         try:
             return cls(Path(folder), DatasetCard.read(path))

@@ -7,6 +7,7 @@ that was not.
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from apical.checkpoint import write_tensors
+from apical.errors import ApicalError
 from apical.gathering import mean_over_processes
 from apical.interruption import heeding_interruption
 from apical.moment import Moment
@@ -48,6 +50,8 @@ class _Training:
         self.vigil = Vigil(self.config.least_spread, self.job.advice, self.state.low_steps)
         self.saved_at = self.looked_at = time.monotonic()
         self.looked_step = self.state.step
+        self.failure: ApicalError | None = None
+        """What has stopped the first of several processes."""
 
     def run(self) -> State:
         done, all_steps = self.moment.step, self.moment.steps
@@ -61,19 +65,38 @@ class _Training:
                 self.moment = self.moment.after(self.moment.step + 1)
                 self.vigil.note(self.moment.step, losses)
                 bar.advance(note=self._look() if self._is_time_to_look() else "")
-                if self._agree(wish.is_wished):
-                    self._save()
-                    raise KeyboardInterrupt(
-                        f"stopped after step {self.moment.step}; --resume goes on from there"
-                    )
-        if not self.shelf.last.is_file():
+                if self._agree(wish.is_wished or self.failure is not None):
+                    self._stop()
+        if all_steps == 0:
             self._keep_first_weights()
         return self.state
 
+    def _stop(self) -> None:
+        """End all processes together: none may leave while the first one writes."""
+        if self.failure is None:
+            self.vigil.settle(mean_over_processes)
+            self._by_the_first(self._save)
+        self.fabric.barrier()
+        if self.failure is not None:
+            raise self.failure
+        raise KeyboardInterrupt(f"stopped after step {self.moment.step}; --resume goes on from there")
+
+    def _by_the_first(self, write: Callable[[], None]) -> None:
+        """Done by the first process alone; if it fails, the others are told before it gives up."""
+        if not self.fabric.is_global_zero:
+            return
+        try:
+            write()
+        except ApicalError as error:
+            if self.fabric.world_size == 1:
+                raise
+            self.failure = error
+
     def _keep_first_weights(self) -> None:
         """A training of no epochs leaves what it started from."""
-        self.log(0, self._evaluate())
-        self._save()
+        figures = self._evaluate()
+        self._by_the_first(lambda: self.log(0, figures))
+        self._by_the_first(self._save)
 
     def _is_time_to_look(self) -> bool:
         return self.moment.step % self.config.log_every == 0 or self.moment.step_in_epoch == 0
@@ -86,11 +109,10 @@ class _Training:
         figures = {"epoch": float(self.moment.epoch), **means, **self._dials(), "images_per_s": rate}
         if self._is_time_to_evaluate():
             figures.update(self._evaluate())
-        if self.fabric.is_global_zero:
-            self.log(self.moment.step, figures)
+        self._by_the_first(lambda: self.log(self.moment.step, figures))
         is_over = self.moment.step == self.moment.steps
         if is_over or now - self.saved_at >= self.config.checkpoint_seconds:
-            self._save()
+            self._by_the_first(self._save)
         self.looked_at, self.looked_step = time.monotonic(), self.moment.step
         return (
             f"epoch {self.moment.epoch}/{self.moment.epochs}, loss {means['loss']:.4g}, {rate:.0f} images/s"
@@ -107,21 +129,19 @@ class _Training:
     def _evaluate(self) -> dict[str, float]:
         with self.trainer.averaged():
             figures = dict(self.job.evaluate(self.moment))
-            if self._is_best(figures) and self.fabric.is_global_zero:
+            if self._is_best(figures):
                 self.state = self.state.after(best={"step": float(self.moment.step), **figures})
-                self._write_weights(self.shelf.best)
+                self._by_the_first(lambda: self._write_weights(self.shelf.best))
         return figures
 
     def _is_best(self, figures: Mapping[str, float]) -> bool:
-        name, best = self.job.score, self.state.best
-        if name not in figures or name not in best:
+        best = self.state.best.get(self.job.score, math.nan)
+        if not math.isfinite(best):
             return True
         sign = 1 if self.job.higher_is_better else -1
-        return sign * figures[name] >= sign * best[name]
+        return sign * figures.get(self.job.score, math.nan) >= sign * best
 
     def _save(self) -> None:
-        if not self.fabric.is_global_zero:
-            return
         seconds = self.state.seconds + time.monotonic() - self.saved_at
         self.state = self.state.after(step=self.moment.step, seconds=seconds, low_steps=self.vigil.low_steps)
         with self.trainer.averaged():

@@ -43,7 +43,7 @@ MOST_LOSS_BATCHES = 4
 IMAGES_AT_ONCE = 64
 QUERY_SHARE = 2
 """The bank has so many times more images than there are queries."""
-VAL_LOSS = "val_loss"
+VAL_LOSS, KNN = "val_loss", "knn_"
 
 
 @dataclass(frozen=True)
@@ -108,7 +108,7 @@ class Examination:
         height, width = dataset.usable_clips["height"][0], dataset.usable_clips["width"][0]
         self.two_views = Views(_first_two(config.views), height, width)
         self.size = next(iter(config.views.values())).size or min(height, width)
-        self.remark: str | None = None
+        self.remarks: list[str] = []
         """What a user should know of what is missing."""
         self.feed = self._loss_feed(dataset, cohorts.held_out, Views(config.views, height, width))
         self.monitors: list[Monitor] = [
@@ -137,8 +137,15 @@ class Examination:
             ways.update(monitor.higher_is_better)
         for beginning, way in ways.items():
             if figure.startswith(beginning):
+                self._remark_on(figure)
                 return way
         raise ApicalError(f"No best checkpoint can be chosen by '{figure}'", remedy=nearest(figure, ways))
+
+    def _remark_on(self, score: str) -> None:
+        """Say it when the score can't be measured on these data."""
+        label = score.removeprefix(KNN)
+        if score.startswith(KNN) and label not in self.labels[1]:
+            self.remarks.append(f"No {score} can be measured here, so the best checkpoint is the last one")
 
     def close(self) -> None:
         """End what runs beside training."""
@@ -151,11 +158,11 @@ class Examination:
         try:
             sampling: Sampling = rule(config.sampling, dataset, clips)
         except ApicalError as error:
-            self.remark = f"No held-out loss, since the held-out patients won't do: {error.what}"
+            self.remarks.append(f"No held-out loss, since the held-out patients won't do: {error.what}")
             return None
         batch_size = min(config.batch_size, sampling.num_samples) // world * world
         if batch_size < 2 * world:
-            self.remark = "No held-out loss, since the held-out patients have too few frames"
+            self.remarks.append("No held-out loss, since the held-out patients have too few frames")
             return None
         store = FrameStore.open(dataset, clips, "disk", self.fabric.device)
         return Feed(dataset, clips, sampling, views, batch_size=batch_size, seed=config.seed, store=store)
@@ -169,6 +176,7 @@ class Examination:
 
     def _batch_loss(self, method: Method, feed: Feed, step: int) -> Tensor:
         moment = Moment(step, feed.steps_per_epoch, epochs=1)
+        torch.manual_seed(step)  # some losses draw; training seeds anew at its next step
         batch = feed.batch(moment, self.fabric.global_rank, self.fabric.world_size)
         with autocast(self.config.precision, self.fabric.device):
             return method.loss(batch, moment)["loss"].detach().float()

@@ -142,13 +142,13 @@ class _Normalise(torch.autograd.Function):
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
         """First as if the statistics were constants, which also gives the sums that the rest is made of."""
         images, weight, mean, variance = ctx.saved_tensors
+        slope = torch.rsqrt(variance + ctx.eps)
         direct, along, level = torch.ops.aten.native_batch_norm_backward(
-            gradient, images, weight, mean, variance, None, None, False, ctx.eps, [True, True, True]
+            gradient, images, weight, mean, variance, mean, slope, False, ctx.eps, [True, True, True]
         )
         sums = torch.stack([level, along]).to(mean.dtype)
         distributed.all_reduce(sums)
         mean_level, mean_along = sums / ctx.count
-        slope = torch.rsqrt(variance + ctx.eps)
         scale = slope if weight is None else slope * weight
         by_channel = torch.stack([mean, scale * mean_level, scale * slope * mean_along])
         middle, offset, tilt = by_channel.reshape(3, 1, -1, *[1] * (images.ndim - 2))

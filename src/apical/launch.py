@@ -14,14 +14,14 @@ from apical.errors import ApicalError
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
 
-__all__ = ["Placement", "is_first_process", "start"]
+__all__ = ["Placement", "start"]
 
 
 class Placement(Config):
     """On what a job runs."""
 
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
-    """The kind of device; auto takes an accelerator where there is one."""
+    """The kind of device; auto takes cuda where there is one, else the processor."""
     devices: int = Field(default=1, gt=0)
     """Devices, and processes, on each node."""
     nodes: int = Field(default=1, gt=0)
@@ -39,17 +39,13 @@ def start(placement: Placement) -> Fabric:
             f"This machine has no {placement.device} device", remedy="Take device=auto or device=cpu."
         )
     devices, nodes = _world(placement)
+    device = placement.device
+    if device == "auto":
+        device = "cuda" if torch.cuda.is_available() else "cpu"
     strategy = "ddp" if placement.strategy == "ddp" or devices * nodes > 1 else "auto"
-    fabric = Fabric(accelerator=placement.device, devices=devices, num_nodes=nodes, strategy=strategy)
+    fabric = Fabric(accelerator=device, devices=devices, num_nodes=nodes, strategy=strategy)
     fabric.launch()
     return fabric
-
-
-def is_first_process() -> bool:
-    """Whether this is the process that speaks and writes; known before any other has started."""
-    return all(
-        int(os.environ.get(name, "0")) == 0 for name in ("RANK", "LOCAL_RANK", "NODE_RANK", "SLURM_PROCID")
-    )
 
 
 def _world(placement: Placement) -> tuple[int, int]:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from apical import registry
-from apical.config import read_config, read_recipe
+from apical.config import dump_config, read_config, read_recipe
 from apical.dataset import Dataset
 from apical.engine import Log, train
 from apical.errors import ApicalError
@@ -47,7 +47,7 @@ def pretrain(
     **given: Any,
 ) -> Run:
     """Train the run folder `out` by `method` on the dataset `data`; a recipe's settings go before the method's own."""
-    chosen = {**given, "data": None if data is None else str(data)}
+    chosen = {**given, "data": None if data is None else str(data.resolve())}
     with claimed(out, resumes=resume) as draft:
         config, dataset = _settled(method, draft, recipe, overrides, chosen)
         settings = config.model_dump(mode="json")
@@ -67,25 +67,29 @@ def _settled(
     if draft.former is not None:
         known = {**draft.former.config, **known}
     settings = {**known, **{key: value for key, value in chosen.items() if value is not None}}
-    _refuse_other_method(method, settings)
+    _refuse_other_method(method, settings.get("method", method))
     dataset = Dataset.open(_data_folder(settings, overrides))
     settings = {**GENERAL, **kind.defaults, "method": {"name": method}, **settings}
     if "views" not in settings:
         settings["views"] = kind.default_views(_frame_size(dataset))
-    return read_config(PretrainConfig, overrides=overrides, **settings), dataset
+    config = read_config(PretrainConfig, overrides=overrides, **settings)
+    _refuse_other_method(method, config.method.name)
+    return config, dataset
 
 
 def _trained(draft: RunDraft, config: PretrainConfig, dataset: Dataset, command: str) -> Run:
     fabric = start(config)
-    with closing(Pretraining(config, dataset, fabric)) as job:
-        card = card_of(job, dataset, command)
+    with closing(Pretraining(config, dataset, fabric, goes_on=draft.goes_on)) as job:
+        card = card_of(job, dataset, command, draft.former)
         with _logging(draft, config, card, fabric.is_global_zero) as log:
             state = train(job, config, fabric, draft.shelf, log)
-        if fabric.is_global_zero:
-            card = replace(card, steps=state.step, seconds=state.seconds, best=state.best, is_finished=True)
-            report_pretraining(Run(draft.folder, card), job)
-            card.write(draft.folder / "run.json")
-        fabric.barrier()
+        card = replace(card, steps=state.step, seconds=state.seconds, best=state.best, is_finished=True)
+        try:
+            if fabric.is_global_zero:
+                report_pretraining(Run(draft.folder, card), job)
+                card.write(draft.folder / "run.json")
+        finally:
+            fabric.barrier()  # the others' end would cut the first one short
     return Run(draft.folder, card)
 
 
@@ -96,8 +100,8 @@ def _logging(draft: RunDraft, config: PretrainConfig, card: RunCard, speaks: boo
         yield _say_nothing
         return
     settings = config.model_dump(mode="json")
-    with closing(open_loggers(config.loggers, draft.folder, settings, draft.step)) as logger:
-        draft.write(settings, card)
+    with closing(open_loggers(config.loggers, draft.folder, settings, draft.shelf.step)) as logger:
+        draft.write(dump_config(config), card)
         yield logger.log
 
 
@@ -126,12 +130,11 @@ def _data_folder(settings: Mapping[str, Any], overrides: Sequence[str]) -> Path:
     return Path(folder)
 
 
-def _refuse_other_method(method: str, settings: Mapping[str, Any]) -> None:
-    table = settings.get("method", method)
-    named = table.get("name", method) if isinstance(table, Mapping) else table
+def _refuse_other_method(method: str, setting: object) -> None:
+    named = setting.get("name", method) if isinstance(setting, Mapping) else setting
     if named != method:
         raise ApicalError(
-            f"The recipe or the run is for the method '{named}', not '{method}'",
+            f"The recipe, the run or a setting is for the method '{named}', not '{method}'",
             remedy=f"Say 'apical pretrain {named}', or leave the recipe out, or take a new --out.",
         )
 

@@ -70,11 +70,14 @@ class PretrainConfig(TrainingConfig):
     """Where figures go beside metrics.jsonl: tensorboard, mlflow, wandb."""
 
 
-def build_method(config: PretrainConfig) -> tuple[Method, WeightsCard]:
-    """The method around its backbone, whose first weights are a function of the seed, and where those are from."""
+def build_method(config: PretrainConfig, *, goes_on: bool = False) -> tuple[Method, WeightsCard]:
+    """The method around its backbone, whose first weights are a function of the seed, and where those are from.
+
+    A run that goes on has its own weights put in later, and needs no others.
+    """
     torch.manual_seed(config.seed)
     backbone = backbone_from(config.backbone)
-    start = start_weights(backbone, config.backbone, config.init)
+    start = start_weights(backbone, config.backbone, "random" if goes_on else config.init)
     method: Method = registry.load("methods", config.method.name)(config.method, backbone)
     return method, start
 
@@ -92,24 +95,26 @@ def build_optimiser(config: PretrainConfig, method: Method) -> Optimizer:
 class Pretraining:
     """The job that `apical pretrain` hands to the engine."""
 
-    def __init__(self, config: PretrainConfig, dataset: Dataset, fabric: Fabric) -> None:
+    def __init__(
+        self, config: PretrainConfig, dataset: Dataset, fabric: Fabric, *, goes_on: bool = False
+    ) -> None:
         self.config, self.fabric = config, fabric
         _check_views(config)
         self.cohorts = cohorts_of(dataset, config.hold_out)
         self.feed, remark = self._feed(dataset, self.cohorts.training)
-        self.model, self.start = build_method(config)
+        self.model, self.start = build_method(config, goes_on=goes_on)
         if fabric.world_size > 1:
             sync_batch_norms(self.model)
         self.optimiser = build_optimiser(config, self.model)
         self.peak_lr = config.optimiser.peak_lr(config.batch_size)
         self.final_weight_decay = config.optimiser.final_weight_decay
         self.examination = Examination(config, dataset, self.cohorts, fabric)
-        self.remarks = tuple(filter(None, [remark, self.examination.remark]))
         self.batch_size = config.batch_size
         self.steps_per_epoch = self.feed.steps_per_epoch
         self.title = f"Pretraining with {config.method.name}"
         self.score = config.score
         self.higher_is_better = self.examination.higher_is_better(config.score)
+        self.remarks = (*filter(None, [remark]), *self.examination.remarks)
         self.advice = self.model.advice
 
     def batch(self, moment: Moment, part: int, parts: int) -> Batch:

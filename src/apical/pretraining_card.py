@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import platform
+from dataclasses import replace
 
 import torch
 
 from apical.dataset import Dataset
 from apical.precision import resolve_precision
 from apical.pretraining import Pretraining
-from apical.run import RunCard
+from apical.run import Run, RunCard
 from apical.version import VERSION
 
 __all__ = ["card_of"]
 
 
-def card_of(job: Pretraining, dataset: Dataset, command: str) -> RunCard:
-    """What can be said before the first step."""
+def card_of(job: Pretraining, dataset: Dataset, command: str, former: Run | None) -> RunCard:
+    """What can be said before the first step of this start; how the run was begun stays as it was said then."""
     data, device = dataset.card, job.fabric.device
-    return RunCard(
+    card = RunCard(
         stage="pretrain",
         method=job.config.method.name,
         command=command,
@@ -44,4 +45,15 @@ def card_of(job: Pretraining, dataset: Dataset, command: str) -> RunCard:
         processes=job.fabric.world_size,
         precision=resolve_precision(job.config.precision, device),
         remarks=job.remarks,
+    )
+    if former is None:
+        return card
+    begun = former.card
+    return replace(
+        card,
+        command=begun.command,
+        licences=begun.licences,
+        steps=begun.steps,
+        seconds=begun.seconds,
+        best=begun.best,
     )

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from apical.encoders import encoder_of
 from apical.examination import Gallery
-from apical.launch import is_first_process
+from apical.first_process import is_first_process
 from apical.neighbours import nearest
 from apical.pictures.pretraining import draw_pretraining
 from apical.pictures.run_page import write_run_page
@@ -97,7 +97,7 @@ def _facts(card: RunCard, job: Pretraining) -> list[tuple[str, str]]:
         ("Data", f"{data['title']}: {data['training_clips']} clips of {data['training_patients']} patients"),
         ("Held out", f"{data['held_out_patients']} patients"),
         ("Terms", "; ".join(card.licences)),
-        ("Backbone", f"{job.config.backbone.name}, from {job.start.name}"),
+        ("Backbone", f"{job.config.backbone.name}, from {job.config.init}"),
         (
             "Training",
             f"{card.steps} steps of {job.batch_size}, {card.seconds:.0f} s on {card.device}, {card.precision}",

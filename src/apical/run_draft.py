@@ -7,11 +7,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-from apical.checkpoint import read_about
 from apical.errors import ApicalError, writing
-from apical.launch import is_first_process
+from apical.first_process import is_first_process
 from apical.lock import Lock
 from apical.run import Run, RunCard
 from apical.training_state import Shelf
@@ -36,6 +33,9 @@ def claimed(folder: Path, *, resumes: bool) -> Iterator[RunDraft]:
         _refuse_others(folder, resumes)
         yield RunDraft(folder, resumes=resumes)
     finally:
+        if [path.name for path in folder.iterdir()] == [LOCK]:  # nothing came of it
+            (folder / LOCK).unlink()
+            folder.rmdir()
         lock.release()
 
 
@@ -58,14 +58,13 @@ class RunDraft:
         )
 
     @property
-    def step(self) -> int:
-        """The step that its checkpoint is from; 0 without one."""
-        path = self.shelf.resume
-        return int(read_about(path)["state"]["step"]) if path.is_file() else 0
+    def goes_on(self) -> bool:
+        """Whether there is a state to go on from."""
+        return self.shelf.resume.is_file()
 
     def refuse_changes(self, settings: Mapping[str, Any], may_change: set[str], content: str) -> None:
         """Stop when this is not the run that was begun: other settings, or other data."""
-        if self.former is None:
+        if self.former is None or not self.goes_on:
             return
         before = self.former.config
         changed = [key for key in settings if key not in may_change and settings[key] != before.get(key)]
@@ -82,29 +81,34 @@ class RunDraft:
                 remedy="Resume it with the dataset it was begun on, or take a new --out.",
             )
 
-    def write(self, settings: Mapping[str, Any], card: RunCard) -> None:
-        """Write the settings and the card, with which the folder is a run."""
+    def write(self, settings: str, card: RunCard) -> None:
+        """Write the settings, as YAML, and the card, with which the folder is a run."""
         path = Run.config_path(self.folder)
         with writing(str(path)):
             self.shelf.resume.parent.mkdir(exist_ok=True)
             part = path.with_suffix(".part")
-            part.write_text(
-                yaml.safe_dump(dict(settings), sort_keys=False, allow_unicode=True), encoding="utf-8"
-            )
+            part.write_text(settings, encoding="utf-8")
             part.replace(path)
         card.write(self.folder / "run.json")
 
 
 def _refuse_others(folder: Path, resumes: bool) -> None:
+    has_state = Run.resume_path(folder).is_file()
+    if not has_state and any(Run.weights_path(folder, which).is_file() for which in ("last", "best")):
+        raise ApicalError(
+            "This run has weights, but not the state to go on from",
+            where=str(Run.resume_path(folder)),
+            remedy="Put that file back, or take a new --out and start from these weights: --init RUN.",
+        )
     if (folder / "run.json").is_file():
-        if not resumes:
+        if not resumes and has_state:
             is_finished = Run.open(folder).card.is_finished
             raise ApicalError(
                 f"There is a {'finished' if is_finished else 'stopped'} run here already",
                 where=str(folder),
                 remedy="Take another --out" + ("." if is_finished else ", or go on with it: --resume."),
             )
-    elif {path.name for path in folder.iterdir()} - {LOCK, *BEGUN}:
+    elif {path.name for path in folder.iterdir() if path.suffix != ".part"} - {LOCK, *BEGUN}:
         raise ApicalError(
             "This folder holds something that is no run",
             where=str(folder),

@@ -30,7 +30,7 @@ class TrainingConfig(Placement):
 
     epochs: int = Field(default=100, ge=0)
     """Passes over the data; 0 takes the first weights as they are."""
-    seed: int = Field(default=0, ge=0)
+    seed: int = Field(default=0, ge=0, lt=2**63)
     """The same seed gives the same run."""
     precision: Annotated[Precision, BeforeValidator(str)] = "auto"
     """Arithmetic: auto takes bf16 autocast where the hardware gains from it."""
@@ -102,9 +102,9 @@ class Trainer:
         self._turn_dials(moment)
         self.optimiser.zero_grad()
         losses = [self._work_through(moment, part) for part in range(self.config.accumulate)]
+        self.job.model.before_step(moment)
         if self.config.clip_norm is not None:
             torch.nn.utils.clip_grad_norm_(self.job.model.parameters(), self.config.clip_norm)
-        self.job.model.before_step(moment)
         self.optimiser.step()
         self.job.model.after_step(moment)
         if self.average is not None:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from apical.averages import Average
-from apical.checkpoint import optimiser_state, read_tensors, restore_optimiser, write_tensors
+from apical.checkpoint import optimiser_state, read_about, read_tensors, restore_optimiser, write_tensors
 from apical.errors import ApicalError
 
 __all__ = ["Shelf", "State", "Trained"]
@@ -63,6 +64,11 @@ class Shelf:
         moments, rest = optimiser_state(trained.optimiser)
         write_tensors(self.resume, {**tensors, **moments}, {"state": asdict(state), "optimiser": rest})
 
+    @property
+    def step(self) -> int:
+        """The step that the saved state is from; 0 where nothing was saved."""
+        return _state(read_about(self.resume), self.resume).step if self.resume.is_file() else 0
+
     def load(self, trained: Trained) -> State:
         """Put back what was saved; the beginning, where nothing was."""
         if not self.resume.is_file():
@@ -79,7 +85,18 @@ class Shelf:
             ) from None
         if trained.average is not None:
             trained.average.load(_below(AVERAGE, tensors))
+        return _state(about, self.resume)
+
+
+def _state(about: Mapping[str, Any], path: Path) -> State:
+    try:
         return State(**about["state"])
+    except (KeyError, TypeError):
+        raise ApicalError(
+            "This is no state that training can go on from",
+            where=str(path),
+            remedy="Put the run's own file back, or train again into another folder.",
+        ) from None
 
 
 def _below(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:

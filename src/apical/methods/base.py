@@ -57,7 +57,7 @@ class Method(nn.Module, ABC):
         return self.loss(batch, moment)
 
     def before_step(self, moment: Moment) -> None:  # noqa: B027: most methods have nothing to do here
-        """Gradients are ready and clipped; the optimiser has not moved yet."""
+        """Gradients are ready, not clipped yet; the optimiser has not moved."""
 
     def after_step(self, moment: Moment) -> None:
         """The optimiser has moved: the time for teachers to follow."""
