@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # the tests already run side by side; before torch is imported
 
 from apical.dataset import Dataset
 from apical.ingest import ingest
