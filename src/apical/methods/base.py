@@ -56,7 +56,7 @@ class Method(nn.Module, ABC):
         """The same as `loss`; training calls the module so that wrappers see it."""
         return self.loss(batch, moment)
 
-    def before_step(self, moment: Moment) -> None:  # noqa: B027: most methods have nothing to do here
+    def before_step(self, moment: Moment) -> None:
         """Gradients are ready, not clipped yet; the optimiser has not moved."""
 
     def after_step(self, moment: Moment) -> None:
