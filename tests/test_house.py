@@ -12,7 +12,14 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 SOURCES = sorted((ROOT / "src").rglob("*.py"))
-PYTHON = [*SOURCES, *sorted((ROOT / "tests").rglob("*.py")), *sorted((ROOT / "benchmarks").rglob("*.py"))]
+PYTHON = [
+    *SOURCES,
+    *(
+        path
+        for folder in ("tests", "benchmarks", "studies")
+        for path in sorted((ROOT / folder).rglob("*.py"))
+    ),
+]
 MOST_LINES = 300
 MOST_FUNCTION_LINES = 60
 FORBIDDEN_NAMES = {"utils", "helpers", "common", "manager", "handler", "misc"}
