@@ -5,12 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import polars as pl
 import pytest
 import torch
-import yaml
 from safetensors.torch import save_file
 
 from apical import checkpoint
@@ -109,9 +107,20 @@ def test_a_finished_run_that_is_resumed_stays_as_it_is(finished: Run) -> None:
     assert (finished.folder / "checkpoints" / "last.safetensors").stat().st_mtime_ns == before
 
 
-def settings_of(run: Run) -> dict[str, Any]:
-    settings: dict[str, Any] = yaml.safe_load((run.folder / "config.yaml").read_text())
-    return settings
+def test_the_score_last_takes_the_latest_as_the_best(dataset: Dataset, tmp_path: Path) -> None:
+    run = pretrain("simclr", tmp_path / "run", data=dataset.folder, overrides=[*SIMCLR, "score=last"])
+    assert run.about_weights("best")["step"] == run.card.steps
+    assert not run.card.remarks
+
+
+def test_a_score_that_the_data_cannot_give_is_remarked_on(dataset: Dataset, tmp_path: Path) -> None:
+    run = pretrain(
+        "simclr",
+        tmp_path / "run",
+        data=dataset.folder,
+        overrides=[*SIMCLR, "epochs=1", "score=knn_echo_view"],
+    )
+    assert any("knn_echo_view" in remark for remark in run.card.remarks)
 
 
 class TestMishaps:

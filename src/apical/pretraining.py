@@ -65,7 +65,7 @@ class PretrainConfig(TrainingConfig):
     monitor_images: int = Field(default=512, ge=4)
     """Images to look at the features with, as many of the bank as of the queries."""
     score: str = "val_loss"
-    """The figure by which the best checkpoint is chosen."""
+    """The figure by which the best checkpoint is chosen; last takes the latest."""
     loggers: tuple[str, ...] = ()
     """Where figures go beside metrics.jsonl: tensorboard, mlflow, wandb."""
 

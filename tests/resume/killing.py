@@ -57,14 +57,30 @@ def train(method: str, settings: list[str], data: Path, out: Path) -> float:
     return time.monotonic() - began
 
 
-def kill_after(seconds: float, process: int) -> bool:
-    """Whether the process was still there to be killed."""
+def kill_after(seconds: float, process: int, lines: int, metrics: Path) -> bool:
+    """Kill some time after there are so many lines of figures; whether it was still there to be killed."""
+    while count_lines(metrics) < lines:
+        if os.waitpid(process, os.WNOHANG)[0]:
+            return False
+        time.sleep(0.001)
     time.sleep(seconds)
     if os.waitpid(process, os.WNOHANG)[0]:
         return False
     os.kill(process, signal.SIGKILL)
     os.waitpid(process, 0)
     return True
+
+
+def count_lines(path: Path) -> int:
+    """How many lines a file has; 0 where there is none."""
+    return path.read_bytes().count(b"\n") if path.is_file() else 0
+
+
+def draw_moment(chance: random.Random, takes: float, done: int, lines: int) -> tuple[float, int]:
+    """When to kill: at any time since the start or, every other time, just after some line that is still to come."""
+    if chance.random() < 0.5 or done >= lines:
+        return chance.uniform(0, takes), 0
+    return chance.uniform(0, 2 * takes / lines), chance.randint(done + 1, lines)
 
 
 def fingerprint(out: Path) -> dict[str, str]:
@@ -94,13 +110,16 @@ def main() -> None:
     warm_up(method)
     takes = train(method, settings, data, out / "whole")
     whole = fingerprint(out / "whole")
+    lines = count_lines(out / "whole" / "metrics.jsonl")
     steps_at_kill: list[int] = []
     differing: set[str] = set()
     finished = 0
     while len(steps_at_kill) < kills or not finished:
         run = out / f"killed{finished}"
         process = begin(method, settings, data, run)
-        if len(steps_at_kill) < kills and kill_after(chance.uniform(0, takes), process):
+        metrics = run / "metrics.jsonl"
+        seconds, line = draw_moment(chance, takes, count_lines(metrics), lines)
+        if len(steps_at_kill) < kills and kill_after(seconds, process, line, metrics):
             there = Run.resume_path(run)
             steps_at_kill.append(read_tensors(there)[1]["state"]["step"] if there.is_file() else 0)
             continue

@@ -87,7 +87,7 @@ class Dino(Method):
         },
         "schedule": {"warmup_epochs": 10, "final": 1e-6},
         "clip_norm": 3.0,
-        "score": "rankme",  # the loss follows the teacher's entropy, and is lowest after a collapse
+        "score": "last",  # after a collapse the loss may be lowest, and the rank of features highest
     }
     advice: ClassVar[str] = (
         "Lower the learning rate (optimiser.lr), or method.teacher_temperature if it is above 0.04."
