@@ -69,6 +69,8 @@ class _Training:
                     self._stop()
         if all_steps == 0:
             self._keep_first_weights()
+        elif not self.shelf.last.is_file():  # killed in the middle of the first save, which was the only one
+            self._by_the_first(self._write_last)
         return self.state
 
     def _stop(self) -> None:
@@ -144,10 +146,17 @@ class _Training:
     def _save(self) -> None:
         seconds = self.state.seconds + time.monotonic() - self.saved_at
         self.state = self.state.after(step=self.moment.step, seconds=seconds, low_steps=self.vigil.low_steps)
+        if self.shelf.resume.is_file():
+            self._write_last()  # before the state: what that vouches for is not done again
+            self.shelf.save(self.trainer.trained, self.state)
+        else:
+            self.shelf.save(self.trainer.trained, self.state)  # weights without a state mean that it was lost
+            self._write_last()
+        self.saved_at = time.monotonic()
+
+    def _write_last(self) -> None:
         with self.trainer.averaged():
             self._write_weights(self.shelf.last)
-        self.shelf.save(self.trainer.trained, self.state)  # last, since what it vouches for is not done again
-        self.saved_at = time.monotonic()
 
     def _write_weights(self, path: Path) -> None:
         write_tensors(path, self.job.weights(), {"step": self.moment.step, "epoch": self.moment.epoch})

@@ -94,7 +94,7 @@ class RunDraft:
 
 def _refuse_others(folder: Path, resumes: bool) -> None:
     has_state = Run.resume_path(folder).is_file()
-    if not has_state and any(Run.weights_path(folder, which).is_file() for which in ("last", "best")):
+    if not has_state and Run.weights_path(folder, "last").is_file():
         raise ApicalError(
             "This run has weights, but not the state to go on from",
             where=str(Run.resume_path(folder)),
