@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from apical.averages import Average
+from apical.averages import Average, settled_decay
 from apical.errors import ApicalError
 
 DECAY = 0.9
@@ -31,7 +31,7 @@ def averaged(steps: int) -> tuple[nn.Module, Average]:
     average = Average(module, DECAY)
     for step in range(steps):
         train(module, step)
-        average.update(module)
+        average.update(module, step)
     return module, average
 
 
@@ -44,18 +44,31 @@ def test_weights_are_the_weighted_sum_of_all_steps() -> None:
     average, seen = Average(module, DECAY), [module.state_dict()["3.weight"].double().clone()]
     for step in range(5):
         train(module, step)
-        average.update(module)
+        average.update(module, step=1000)
         seen.append(module.state_dict()["3.weight"].double().clone())
     shares = [DECAY**5, *((1 - DECAY) * DECAY ** (5 - step) for step in range(1, 6))]
     expected = torch.stack([share * weight for share, weight in zip(shares, seen, strict=True)]).sum(dim=0)
     torch.testing.assert_close(average.state()["3.weight"].double(), expected, rtol=1e-5, atol=1e-6)
 
 
-def test_statistics_and_counts_are_those_of_the_module() -> None:
-    module, average = averaged(3)
-    for name, tensor in module.named_buffers():
-        assert torch.equal(average.state()[name], tensor)
-    assert average.state()["1.num_batches_tracked"] == 3
+def test_statistics_are_averaged_as_the_weights_are_that_they_belong_to() -> None:
+    module = network(0)
+    average, before = Average(module, DECAY), module.state_dict()["1.running_mean"].clone()
+    train(module, 0)
+    average.update(module, step=1000)
+    expected = before.lerp(module.state_dict()["1.running_mean"], 1 - DECAY)
+    torch.testing.assert_close(average.state()["1.running_mean"], expected)
+
+
+def test_counts_are_those_of_the_module() -> None:
+    assert averaged(3)[1].state()["1.num_batches_tracked"] == 3
+
+
+def test_a_young_average_forgets_sooner() -> None:
+    decays = [settled_decay(0.99, step) for step in range(2000)]
+    assert decays[0] == 0.1
+    assert decays == sorted(decays)
+    assert decays[-1] == 0.99
 
 
 def test_it_is_the_same_every_time_to_the_bit() -> None:
@@ -74,8 +87,8 @@ def test_it_goes_on_from_its_state_to_the_bit() -> None:
     resumed = Average(network(7), DECAY)
     resumed.load({name: tensor.clone() for name, tensor in average.state().items()})
     train(module, 3)
-    average.update(module)
-    resumed.update(module)
+    average.update(module, 3)
+    resumed.update(module, 3)
     assert same(resumed.state(), average.state())
 
 

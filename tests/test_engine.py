@@ -261,3 +261,16 @@ def test_the_learning_rate_follows_its_schedule(tmp_path: Path) -> None:
     train(FittingALine(), config, fabric, shelf_in(tmp_path), lambda step, f: rates.update({step: f["lr"]}))
     assert [rates[step] for step in (1, 5, 10)] == pytest.approx([0.005, 0.025, 0.05])
     assert rates[20] < rates[11] < 0.0501
+
+
+def test_a_score_that_does_not_get_better_ends_training_early(tmp_path: Path) -> None:
+    figures = [3.0, 2.0, 2.5, 2.4, 2.6, 1.0]
+
+    class Measured(FittingALine):
+        def evaluate(self, moment: Moment) -> Mapping[str, float]:
+            return {"val_loss": figures[moment.epoch - 1]}
+
+    fit(tmp_path, Measured(), epochs=6, patience=3)
+    assert read_about(tmp_path / "best.safetensors")["epoch"] == 2
+    assert read_about(tmp_path / "last.safetensors")["epoch"] == 5
+    assert same(fit(tmp_path, Measured(), epochs=6, patience=3), read_tensors(tmp_path / "last.safetensors")[0])

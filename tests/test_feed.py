@@ -98,6 +98,8 @@ def test_parts_laid_end_to_end_are_the_whole(dataset: Dataset, parts: int) -> No
                 {name: [torch.cat([piece.warps[name][0] for piece in pieces])] for name in whole.warps},
                 torch.cat([piece.patients for piece in pieces]),
                 torch.cat([piece.studies for piece in pieces]),
+                torch.cat([piece.clips for piece in pieces]),
+                torch.cat([piece.frames for piece in pieces]),
             )
             assert_equal(whole, joined)
 

@@ -26,6 +26,7 @@ GROUND = {
     "training_state",
     "vigil",
     "lock",
+    "memory",
     "moment",
     "progress",
     "pseudonyms",
@@ -33,9 +34,10 @@ GROUND = {
     "runlength",
     "schedules",
     "version",
+    "whole",
     "workers",
 }
-ARTIFACTS = {"dataset", "draft", "journal", "run", "run_draft", "tables"}
+ARTIFACTS = {"dataset", "draft", "journal", "run", "run_draft", "scores", "tables"}
 PARTS = {
     "augmentations",
     "backbones",
@@ -46,18 +48,27 @@ PARTS = {
     "encoders",
     "entries",
     "feed",
+    "evaluation_report",
+    "finetuning",
+    "finetuning_report",
     "frames",
+    "labels",
+    "learner",
+    "lessons",
     "loggers",
     "measures",
     "methods",
+    "models",
+    "metrics",
     "monitors",
     "neighbours",
+    "networks",
     "optimisers",
     "phantom",
     "pictures",
     "examination",
     "pretraining",
-    "pretraining_card",
+    "training_run",
     "pretraining_report",
     "pixels",
     "readers",
@@ -65,10 +76,13 @@ PARTS = {
     "sampling",
     "sources",
     "splits",
+    "starts",
+    "tasks",
+    "statistics",
     "views",
     "weights",
 }
-STAGES = {"doctor", "ingest", "inspect", "pretrain"}
+STAGES = {"compare", "doctor", "evaluate", "finetune", "ingest", "inspect", "pretrain"}
 DOOR = {"__init__", "__main__", "cli"}
 RANK = {name: rank for rank, group in enumerate([GROUND, ARTIFACTS, PARTS, STAGES, DOOR]) for name in group}
 MODULES = sorted(PACKAGE.rglob("*.py"))

@@ -237,6 +237,19 @@ class TestMishaps:
             pretrain("simclr", out, data=dataset.folder, overrides=[*SIMCLR, "views.pair.count=3"])
         assert pretrain("simclr", out, data=dataset.folder, overrides=SIMCLR).card.is_finished
 
+    @pytest.mark.parametrize(
+        "absurd", ["backbone.image_size=2000000", "views.pair.size=2000000"], ids=["positions", "views"]
+    )
+    def test_an_absurd_size(self, dataset: Dataset, tmp_path: Path, absurd: str) -> None:
+        with pytest.raises(ApicalError, match=r"_size|size.*4096"):
+            pretrain("simclr", tmp_path / "run", data=dataset.folder, overrides=[*SIMCLR, absurd])
+        assert not (tmp_path / "run").exists()
+
+    def test_a_net_that_no_machine_holds(self, dataset: Dataset, tmp_path: Path) -> None:
+        huge = [*SIMCLR, "backbone=unet_encoder", "backbone.width=1000000"]
+        with pytest.raises(ApicalError, match=r"not enough memory.*smaller backbone"):
+            pretrain("simclr", tmp_path / "run", data=dataset.folder, overrides=huge)
+
     def test_another_method_among_the_settings(self, dataset: Dataset, tmp_path: Path) -> None:
         with pytest.raises(ApicalError, match="'byol', not 'simclr'"):
             pretrain("simclr", tmp_path / "run", data=dataset.folder, overrides=[*TINY, "method=byol"])

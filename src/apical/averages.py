@@ -10,25 +10,30 @@ from torch import Tensor, nn
 
 from apical.errors import ApicalError
 
-__all__ = ["Average"]
+__all__ = ["Average", "settled_decay"]
+
+
+def settled_decay(decay: float, step: int) -> float:
+    """The decay at a step: a young average forgets sooner, so that it is not mostly what it started as."""
+    return min(decay, (1 + step) / (10 + step))
 
 
 class Average:
-    """Parameters of a module averaged over steps; buffers and whole numbers are as they were last."""
+    """What has fractions (weights, and the statistics of norms) averaged over steps; counts are as they were last."""
 
     def __init__(self, module: nn.Module, decay: float) -> None:
-        """It starts as a copy of the module; `decay` is how much of it stays at each update."""
+        """It starts as a copy of the module; `decay` is how much of it stays at each update, in the end."""
         self.decay = decay
         self._tensors = {name: tensor.detach().clone() for name, tensor in module.state_dict().items()}
 
     @torch.no_grad()
-    def update(self, module: nn.Module) -> None:
-        """Move towards the module's weights of now."""
+    def update(self, module: nn.Module, step: int) -> None:
+        """Move towards the module's weights of now, after so many steps."""
         now = module.state_dict(keep_vars=True)
-        averaged = [name for name, tensor in now.items() if _is_averaged(tensor)]
-        copied = [name for name in now if not _is_averaged(now[name])]
+        averaged = [name for name, tensor in now.items() if tensor.is_floating_point()]
+        copied = [name for name in now if not now[name].is_floating_point()]
         mine = [self._tensors[name] for name in averaged]
-        torch._foreach_lerp_(mine, [now[name] for name in averaged], 1 - self.decay)
+        torch._foreach_lerp_(mine, [now[name] for name in averaged], 1 - settled_decay(self.decay, step))
         for name in copied:
             self._tensors[name].copy_(now[name])
 
@@ -57,10 +62,6 @@ class Average:
             yield
         finally:
             _copy(trained, place)
-
-
-def _is_averaged(tensor: Tensor) -> bool:
-    return isinstance(tensor, nn.Parameter) and tensor.is_floating_point()
 
 
 @torch.no_grad()

@@ -1,4 +1,4 @@
-"""A batch for pretraining: augmented views of frames or clips, and whose they are."""
+"""A batch: augmented views of frames or clips, which ones they are, and whose."""
 
 from __future__ import annotations
 
@@ -22,6 +22,10 @@ class Batch:
     """(B,) a number for each sample's patient."""
     studies: Tensor
     """(B,) a number for each sample's study."""
+    clips: Tensor
+    """(B,) the row of each sample's first clip, on the CPU."""
+    frames: Tensor
+    """(B,) the first frame of each sample, on the CPU."""
 
     def __len__(self) -> int:
         return len(self.patients)

@@ -14,7 +14,8 @@ from safetensors.torch import save_file
 from torch import Tensor
 from torch.optim import Optimizer
 
-from apical.errors import ApicalError, MachineError, writing
+from apical.errors import ApicalError, MachineError
+from apical.whole import whole_file
 
 __all__ = [
     "optimiser_state",
@@ -31,17 +32,15 @@ OPTIMISER = "optimiser"
 
 def write_tensors(path: Path, tensors: Mapping[str, Tensor], about: Mapping[str, Any]) -> None:
     """Write tensors, and what `about` says of them, so that a kill at any instant leaves the old file or the new."""
-    part = path.with_suffix(".part")
     plain = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     try:
-        with writing(str(path)):
+        with whole_file(path) as part:
             part.touch()
             mode = part.stat().st_mode  # as files are made here; the library lets nobody else read them
             save_file(plain, part, metadata={ABOUT: json.dumps(about)})
             part.chmod(mode)
             _flush_to_disk(part)
-            part.replace(path)
-            sync_folder(path.parent)
+        sync_folder(path.parent)
     except SafetensorError as error:
         raise MachineError(
             "This can't be written to",
@@ -49,8 +48,6 @@ def write_tensors(path: Path, tensors: Mapping[str, Tensor], about: Mapping[str,
             seen=str(error),
             remedy="Free some space or mend its rights, and run the same command again with --resume.",
         ) from None
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:

@@ -151,6 +151,89 @@ def pretrain(
         typer.echo(line)
 
 
+@app.command()
+def finetune(
+    task: Annotated[str, typer.Argument(help="What to learn.", autocompletion=lambda: _complete("tasks"))],
+    out: Annotated[Path, typer.Option(help="The run folder to write or, with --resume, to go on with.")],
+    data: Annotated[Path | None, typer.Option(help="A dataset folder.")] = None,
+    init: Annotated[
+        str | None, typer.Option(help="First weights: random, imagenet, dino:FILE, or a run folder.")
+    ] = None,
+    network: Annotated[
+        str | None,
+        typer.Option(help="What learns it.", autocompletion=lambda: _complete("networks")),
+    ] = None,
+    labels: Annotated[
+        str | None, typer.Option(help="Annotated patients to learn from: all, 20, or 5%.")
+    ] = None,
+    seed: Annotated[int | None, typer.Option(min=0, help="Of the draw of patients and all else.")] = None,
+    recipe: Annotated[
+        str | None,
+        typer.Option(
+            help="Settings by the name of a recipe, or a YAML file.",
+            autocompletion=lambda: _complete("recipes"),
+        ),
+    ] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on where a run stopped.")] = False,
+    devices: Annotated[int | None, typer.Option(min=1, help="Devices on each node.")] = None,
+    nodes: Annotated[int | None, typer.Option(min=1, help="Machines.")] = None,
+    strategy: Annotated[str | None, typer.Option(help="auto or ddp.")] = None,
+    overrides: Overrides = None,
+) -> None:
+    """Learn a task from a few annotated patients."""
+    from apical.finetune import finetune as run
+    from apical.finetuning_report import report_lines
+
+    given = {"init": init, "labels": labels, "seed": seed}
+    places = {"devices": devices, "nodes": nodes, "strategy": strategy}
+    trained = run(
+        task,
+        out,
+        data=data,
+        network=network,
+        recipe=recipe,
+        resume=resume,
+        overrides=overrides or [],
+        **given,
+        **places,
+    )
+    typer.echo("\n".join(report_lines(trained)))
+
+
+@app.command()
+def evaluate(
+    run: Annotated[Path, typer.Argument(help="A run that 'apical finetune' wrote.")],
+    data: Annotated[Path, typer.Option(help="A dataset folder.")],
+    out: Annotated[Path, typer.Option(help="Where scores and pictures go.")],
+    split: Annotated[str, typer.Option(help="Whom to judge it on: train, val, test, none, or all.")] = "test",
+    which: Annotated[str, typer.Option(help="The best weights, or the last.")] = "best",
+    batch_size: Annotated[int, typer.Option(min=1, help="Images at once.")] = 16,
+    device: Annotated[str, typer.Option(help="auto, cpu, or cuda.")] = "auto",
+) -> None:
+    """Judge a model image by image, with intervals, and draw its worst and best."""
+    from apical.evaluate import evaluate as run_stage
+    from apical.evaluation_report import report_lines
+
+    scores = run_stage(run, data, out, split=split, which=which, batch_size=batch_size, device=device)
+    typer.echo("\n".join(report_lines(scores)))
+
+
+@app.command()
+def compare(
+    scores: Annotated[
+        list[Path],
+        typer.Argument(help="Folders that 'apical evaluate' wrote; the first is the one to compare with."),
+    ],
+    figure: Annotated[str | None, typer.Option(help="What to compare; Dice unless given.")] = None,
+    out: Annotated[Path | None, typer.Option(help="A JSON file for the table.")] = None,
+) -> None:
+    """Compare models on the same images: differences, intervals, and p values corrected for their number."""
+    from apical.compare import compare as run_stage
+    from apical.compare import comparison_lines
+
+    typer.echo("\n".join(comparison_lines(run_stage(scores, figure=figure, out=out))))
+
+
 @app.command(name="list")
 def list_pieces(
     kind: Annotated[

@@ -19,6 +19,7 @@ import polars as pl
 
 from apical import runlength
 from apical.errors import ApicalError, nearest
+from apical.whole import whole_file
 
 __all__ = ["CLIP_COLUMNS", "EXCLUSION_COLUMNS", "TRACE_COLUMNS", "Dataset", "DatasetCard"]
 
@@ -94,9 +95,8 @@ class DatasetCard:
 
     def write(self, path: Path) -> None:
         """Write as JSON, whole or not at all."""
-        part = path.with_suffix(".part")
-        part.write_text(json.dumps(asdict(self), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-        part.replace(path)
+        with whole_file(path) as part:
+            part.write_text(json.dumps(asdict(self), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
     @classmethod
     def read(cls, path: Path) -> DatasetCard:
@@ -162,6 +162,26 @@ class Dataset:
         if path.stat().st_size == 0:
             return np.zeros(0, dtype=np.uint8)
         return np.memmap(path, dtype=np.uint8, mode="r")
+
+    @cached_property
+    def frame_size(self) -> tuple[int, int]:
+        """The height and width that all frames have, so that any of them can share a batch."""
+        sizes = sorted(self.usable_clips.select("height", "width").unique().iter_rows())
+        if len(sizes) == 1:
+            return sizes[0]
+        if not sizes:
+            raise ApicalError(
+                "This dataset has no usable clip",
+                where=str(self.folder),
+                remedy="Look at its exclusions: 'apical inspect' lists the reasons.",
+            )
+        height, width = max(sizes)
+        raise ApicalError(
+            "Frames of one size are needed",
+            where=str(self.folder),
+            seen=", ".join(f"{height} x {width}" for height, width in sizes[:4]),
+            remedy=f"Ingest the data again with one size for all, such as height={height} width={width}.",
+        )
 
     def clip_row(self, clip: str) -> dict[str, Any]:
         """The row of a usable clip."""

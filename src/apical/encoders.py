@@ -1,4 +1,4 @@
-"""Encoders ready for use: a pretraining run comes in, its backbone with its weights goes out."""
+"""Encoders ready for use: a run comes in, its backbone with its weights goes out."""
 
 from __future__ import annotations
 
@@ -35,8 +35,9 @@ def encoder_of(run: Run, which: Literal["last", "best"] = "best") -> Backbone:
     kind = registry.load("backbones", str(settings["name"]))
     backbone: Backbone = kind(kind.Config.model_validate(settings))
     tensors = run.weights(which)
+    own = {name.removeprefix(BACKBONE): tensors[name] for name in tensors if name.startswith(BACKBONE)}
     try:
-        backbone.load_state_dict({name.removeprefix(BACKBONE): tensor for name, tensor in tensors.items()})
+        backbone.load_state_dict(own)
     except RuntimeError:
         raise ApicalError(
             f"The '{which}' weights of this run do not fit its own settings",

@@ -60,7 +60,7 @@ class _Training:
             heeding_interruption() as wish,
             progress(self.job.title, all_steps, "steps", done, speaks) as bar,
         ):
-            while self.moment.step < all_steps:
+            while not self._is_over():
                 losses = self.trainer.step(self.moment)
                 self.moment = self.moment.after(self.moment.step + 1)
                 self.vigil.note(self.moment.step, losses)
@@ -112,13 +112,22 @@ class _Training:
         if self._is_time_to_evaluate():
             figures.update(self._evaluate())
         self._by_the_first(lambda: self.log(self.moment.step, figures))
-        is_over = self.moment.step == self.moment.steps
-        if is_over or now - self.saved_at >= self.config.checkpoint_seconds:
+        if self._is_over() or now - self.saved_at >= self.config.checkpoint_seconds:
             self._by_the_first(self._save)
         self.looked_at, self.looked_step = time.monotonic(), self.moment.step
         return (
             f"epoch {self.moment.epoch}/{self.moment.epochs}, loss {means['loss']:.4g}, {rate:.0f} images/s"
         )
+
+    def _is_over(self) -> bool:
+        """Whether all steps are taken, or the score has not got better for too long."""
+        if self.moment.step == self.moment.steps:
+            return True
+        best = self.state.best.get("step")
+        if self.config.patience is None or best is None or self.job.score not in self.state.best:
+            return False
+        looks = (self.moment.step - int(best)) // (self.moment.steps_per_epoch * self.config.evaluate_every)
+        return looks >= self.config.patience
 
     def _dials(self) -> dict[str, float]:
         group = self.job.optimiser.param_groups[0]

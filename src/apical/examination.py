@@ -107,7 +107,7 @@ class Examination:
             self.bank.frames,
             self.queries.frames,
         )
-        height, width = dataset.usable_clips["height"][0], dataset.usable_clips["width"][0]
+        height, width = dataset.frame_size
         self.two_views = Views(_first_two(config.views), height, width)
         self.size = next(iter(config.views.values())).size or min(height, width)
         self.remarks: list[str] = []
@@ -137,17 +137,16 @@ class Examination:
         ways = {VAL_LOSS: False, LAST: True}
         for monitor in self.monitors:
             ways.update(monitor.higher_is_better)
-        for beginning, way in ways.items():
-            if figure.startswith(beginning):
-                self._remark_on(figure)
-                return way
-        raise ApicalError(f"No best checkpoint can be chosen by '{figure}'", remedy=nearest(figure, ways))
+        name = KNN if figure.startswith(KNN) else figure
+        if name not in ways:
+            raise ApicalError(f"No best checkpoint can be chosen by '{figure}'", remedy=nearest(figure, ways))
+        return ways[name]
 
-    def _remark_on(self, score: str) -> None:
-        """Say it when the score can't be measured on these data."""
-        label = score.removeprefix(KNN)
-        if score.startswith(KNN) and label not in self.labels[1]:
-            self.remarks.append(f"No {score} can be measured here, so the best checkpoint is the last one")
+    def remarks_on(self, score: str) -> list[str]:
+        """What a user should know of what can't be measured on these data."""
+        if not score.startswith(KNN) or score.removeprefix(KNN) in self.labels[1]:
+            return self.remarks
+        return [*self.remarks, f"No {score} can be measured here, so the best checkpoint is the last one"]
 
     def close(self) -> None:
         """End what runs beside training."""

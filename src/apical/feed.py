@@ -74,7 +74,7 @@ class Feed:
         views, warps = self._views.apply(self._store.deliver(ready.staged), ready.draw)
         device = self._store.device
         patients, studies = self._patients[ready.clips], self._studies[ready.clips]
-        return Batch(views, warps, patients.to(device), studies.to(device))
+        return Batch(views, warps, patients.to(device), studies.to(device), ready.clips, ready.frames)
 
     def close(self) -> None:
         """End the thread; no batch can be asked for any more."""
@@ -102,14 +102,17 @@ class _Ready(NamedTuple):
     draw: ViewDraw
     clips: Tensor
     """(B,): the row of each sample's first clip."""
+    frames: Tensor
+    """(B,): its first frame."""
 
 
 def _ready(plan: _Plan, store: FrameStore, ask: _Ask) -> _Ready:
     samples, draw = plan.step(ask.step)
     size = len(samples) // ask.parts
     part = slice(ask.part * size, (ask.part + 1) * size)
-    clips = samples.clips[part]
-    return _Ready(store.stage(clips, samples.frames[part]), draw.part(part), torch.from_numpy(clips[:, 0]))
+    clips, frames = samples.clips[part], samples.frames[part]
+    first = torch.from_numpy(clips[:, 0]), torch.from_numpy(frames[:, 0, 0])
+    return _Ready(store.stage(clips, frames), draw.part(part), *first)
 
 
 class _Plan:

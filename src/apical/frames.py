@@ -48,7 +48,7 @@ class FrameStore:
         free memory is needed, else the disk.
         """
         device = torch.empty(0, device=device).device  # with its number, which threads may not agree on
-        height, width = _one_size(dataset)
+        height, width = dataset.frame_size
         _check_length(dataset)
         lengths = clips["num_frames"].to_numpy()
         where = _settled(where, device, int(lengths.sum()) * height * width)
@@ -77,14 +77,17 @@ class FrameStore:
         """The rest of `gather`."""
         return self._shelf.deliver(staged)
 
-    def plain_images(self, clips: Indices, frames: Indices, size: int) -> Tensor:
-        """Whole frames, not augmented, scaled to `size` pixels a side: float32 in [0, 1], (B, 1, size, size).
+    def plain_images(self, clips: Indices, frames: Indices, size: int | tuple[int, int]) -> Tensor:
+        """Whole frames, not augmented, scaled to `size`, a side or height and width: float32 in [0, 1], (B, 1, H, W).
 
-        `clips` is (B,), `frames` (B,), or (B, T) for clips (B, 1, T, size, size).
+        `clips` is (B,), `frames` (B,), or (B, T) for clips (B, 1, T, H, W).
         """
+        height, width = (size, size) if isinstance(size, int) else size
         sources = self.gather(clips[:, None], frames.reshape(len(clips), 1, -1))[:, 0]
-        images = functional.interpolate(sources.float() / 255, (size, size), mode="bilinear", antialias=True)
-        return images.reshape(len(clips), 1, *frames.shape[1:], size, size)
+        images = functional.interpolate(
+            sources.float() / 255, (height, width), mode="bilinear", antialias=True
+        )
+        return images.reshape(len(clips), 1, *frames.shape[1:], height, width)
 
 
 class _Shelf(Protocol):
@@ -151,20 +154,6 @@ class _OnDevice:
     def deliver(self, staged: Tensor) -> Tensor:
         places = staged.to(self.pixels.device).flatten()
         return self.pixels.index_select(0, places).reshape(*staged.shape, *self.pixels.shape[1:])
-
-
-def _one_size(dataset: Dataset) -> tuple[int, int]:
-    """The height and width that all frames have, so that any of them can share a batch."""
-    sizes = sorted(dataset.usable_clips.select("height", "width").unique().iter_rows())
-    if len(sizes) == 1:
-        return sizes[0]
-    height, width = max(sizes, default=(112, 112))
-    raise ApicalError(
-        "Pretraining needs frames of one size",
-        where=str(dataset.folder),
-        seen=", ".join(f"{height} x {width}" for height, width in sizes[:4]) or "no frame at all",
-        remedy=f"Ingest the data again with one size for all, such as height={height} width={width}.",
-    )
 
 
 def _check_length(dataset: Dataset) -> None:

@@ -2,38 +2,35 @@
 
 from __future__ import annotations
 
-import shlex
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 from apical import registry
-from apical.config import dump_config, read_config, read_recipe
+from apical.config import read_config, read_recipe
 from apical.dataset import Dataset
-from apical.engine import Log, train
 from apical.errors import ApicalError
-from apical.launch import Placement, start
-from apical.loggers._several import open_loggers
+from apical.launch import start
+from apical.memory import enough_memory
 from apical.methods.base import Method
 from apical.pretraining import PretrainConfig, Pretraining
-from apical.pretraining_card import card_of
 from apical.pretraining_report import report_pretraining
 from apical.recipes import recipe_path
-from apical.run import Run, RunCard
+from apical.run import Run
 from apical.run_draft import RunDraft, claimed
+from apical.training_run import MAY_CHANGE, command_line, data_folder, run_card, trained_run
 
 __all__ = ["pretrain"]
 
-MAY_CHANGE = {*Placement.model_fields, "data", "log_every", "checkpoint_seconds", "frames_on", "loggers"}
-"""Settings that a resumed run may have otherwise: they decide where and how it runs, not what it learns."""
 GENERAL: Mapping[str, Any] = {
     "backbone": "resnet50",
     "sampling": {"name": "frames", "per_clip": 8},
     "optimiser": {"name": "adamw"},
 }
 """Settings where neither a recipe nor the method says otherwise."""
+SMALLER = "Take a smaller batch_size, more parts of it (accumulate), smaller views, or a smaller backbone."
+"""What needs less memory."""
 
 
 def pretrain(
@@ -54,8 +51,9 @@ def pretrain(
         draft.refuse_changes(settings, MAY_CHANGE, dataset.card.content_sha256)
         if draft.former is not None and draft.former.card.is_finished:
             return draft.former
-        command = _command(method, out, data, recipe, overrides, given)
-        return _trained(draft, config, dataset, command)
+        command = command_line("pretrain", method, out, {"data": data, "recipe": recipe, **given}, overrides)
+        with enough_memory("these settings", SMALLER):
+            return _trained(draft, config, dataset, command)
 
 
 def _settled(
@@ -68,66 +66,29 @@ def _settled(
         known = {**draft.former.config, **known}
     settings = {**known, **{key: value for key, value in chosen.items() if value is not None}}
     _refuse_other_method(method, settings.get("method", method))
-    dataset = Dataset.open(_data_folder(settings, overrides))
+    dataset = Dataset.open(data_folder(settings, overrides))
     settings = {**GENERAL, **kind.defaults, "method": {"name": method}, **settings}
     if "views" not in settings:
-        settings["views"] = kind.default_views(_frame_size(dataset))
+        settings["views"] = kind.default_views(min(dataset.frame_size))
     config = read_config(PretrainConfig, overrides=overrides, **settings)
     _refuse_other_method(method, config.method.name)
     return config, dataset
 
 
 def _trained(draft: RunDraft, config: PretrainConfig, dataset: Dataset, command: str) -> Run:
-    fabric = start(config)
-    with closing(Pretraining(config, dataset, fabric, goes_on=draft.goes_on)) as job:
-        card = card_of(job, dataset, command, draft.former)
-        with _logging(draft, config, card, fabric.is_global_zero) as log:
-            state = train(job, config, fabric, draft.shelf, log)
-        card = replace(card, steps=state.step, seconds=state.seconds, best=state.best, is_finished=True)
-        try:
-            if fabric.is_global_zero:
-                report_pretraining(Run(draft.folder, card), job)
-                card.write(draft.folder / "run.json")
-        finally:
-            fabric.barrier()  # the others' end would cut the first one short
-    return Run(draft.folder, card)
-
-
-@contextmanager
-def _logging(draft: RunDraft, config: PretrainConfig, card: RunCard, speaks: bool) -> Iterator[Log]:
-    """The run's settings and card are written, and figures are kept; all by the first process alone."""
-    if not speaks:
-        yield _say_nothing
-        return
-    settings = config.model_dump(mode="json")
-    with closing(open_loggers(config.loggers, draft.folder, settings, draft.shelf.step)) as logger:
-        draft.write(dump_config(config), card)
-        yield logger.log
-
-
-def _say_nothing(step: int, figures: Mapping[str, float]) -> None:
-    del step, figures
-
-
-def _frame_size(dataset: Dataset) -> int:
-    clips = dataset.usable_clips
-    if clips.is_empty():
-        raise ApicalError(
-            "This dataset has no usable clip",
-            where=str(dataset.folder),
-            remedy="Look at its exclusions: 'apical inspect' lists the reasons.",
+    with closing(Pretraining(config, dataset, start(config), goes_on=draft.goes_on)) as job:
+        card = run_card(
+            job,
+            config,
+            dataset,
+            stage="pretrain",
+            method=config.method.name,
+            command=command,
+            counts=job.counts,
+            weights_licence=job.start.licence,
+            former=draft.former,
         )
-    return min(int(clips["height"][0]), int(clips["width"][0]))
-
-
-def _data_folder(settings: Mapping[str, Any], overrides: Sequence[str]) -> Path:
-    named = [override.partition("=")[2] for override in overrides if override.partition("=")[0] == "data"]
-    folder = named[-1] if named else settings.get("data")
-    if not folder:
-        raise ApicalError(
-            "No dataset is named", remedy="Add --data DATASET, a folder that 'apical ingest' wrote."
-        )
-    return Path(folder)
+        return trained_run(draft, config, job, card, lambda run: report_pretraining(run, job))
 
 
 def _refuse_other_method(method: str, setting: object) -> None:
@@ -137,19 +98,3 @@ def _refuse_other_method(method: str, setting: object) -> None:
             f"The recipe, the run or a setting is for the method '{named}', not '{method}'",
             remedy=f"Say 'apical pretrain {named}', or leave the recipe out, or take a new --out.",
         )
-
-
-def _command(
-    method: str,
-    out: Path,
-    data: Path | None,
-    recipe: str | None,
-    overrides: Sequence[str],
-    given: Mapping[str, Any],
-) -> str:
-    """What to type to do the same again."""
-    words = ["apical", "pretrain", method, "--out", str(out)]
-    options = {"data": data, "recipe": recipe, **given}
-    for name, value in options.items():
-        words += [f"--{name}", str(value)] if value is not None else []
-    return shlex.join([*words, *overrides])

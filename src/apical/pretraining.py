@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Annotated
 import torch
 from pydantic import Field
 from torch import Tensor
-from torch.optim import Optimizer
 
 from apical import registry
 from apical.backbones.base import BackboneConfig
@@ -24,9 +23,9 @@ from apical.frames import FrameStore, Where
 from apical.gathering import sync_batch_norms
 from apical.methods.base import Method
 from apical.moment import Moment
-from apical.optimisers.base import OptimiserConfig, parameter_groups
+from apical.optimisers.base import OptimiserConfig, optimiser_of
 from apical.sampling.base import Sampling, SamplingConfig
-from apical.trainer import TrainingConfig
+from apical.training_run import RunSettings
 from apical.views import ViewConfig, Views
 from apical.weights import WeightsCard, start_weights
 
@@ -34,14 +33,12 @@ if TYPE_CHECKING:
     import polars as pl
     from lightning_fabric import Fabric
 
-__all__ = ["PretrainConfig", "Pretraining", "build_method", "build_optimiser"]
+__all__ = ["PretrainConfig", "Pretraining"]
 
 
-class PretrainConfig(TrainingConfig):
+class PretrainConfig(RunSettings):
     """How an encoder is pretrained."""
 
-    data: str
-    """The dataset folder."""
     method: Annotated[PieceConfig, *piece("methods")]
     """What is learnt from."""
     backbone: Annotated[BackboneConfig, *piece("backbones")]
@@ -63,14 +60,12 @@ class PretrainConfig(TrainingConfig):
     frames_on: Where = "auto"
     """Where frames are read from; auto takes the device where they fit, else the memory map."""
     monitor_images: int = Field(default=512, ge=4)
-    """Images to look at the features with, as many of the bank as of the queries."""
+    """Images to look at the features with, of training patients, and half as many of held-out ones."""
     score: str = "val_loss"
     """The figure by which the best checkpoint is chosen; last takes the latest."""
-    loggers: tuple[str, ...] = ()
-    """Where figures go beside metrics.jsonl: tensorboard, mlflow, wandb."""
 
 
-def build_method(config: PretrainConfig, *, goes_on: bool = False) -> tuple[Method, WeightsCard]:
+def _build_method(config: PretrainConfig, *, goes_on: bool = False) -> tuple[Method, WeightsCard]:
     """The method around its backbone, whose first weights are a function of the seed, and where those are from.
 
     A run that goes on has its own weights put in later, and needs no others.
@@ -80,16 +75,6 @@ def build_method(config: PretrainConfig, *, goes_on: bool = False) -> tuple[Meth
     start = start_weights(backbone, config.backbone, "random" if goes_on else config.init)
     method: Method = registry.load("methods", config.method.name)(config.method, backbone)
     return method, start
-
-
-def build_optimiser(config: PretrainConfig, method: Method) -> Optimizer:
-    """What follows the gradient of the method's loss."""
-    piece_class = registry.load("optimisers", config.optimiser.name)
-    groups = parameter_groups(method, config.optimiser)
-    optimiser: Optimizer = piece_class.build(
-        groups, config.optimiser, config.optimiser.peak_lr(config.batch_size)
-    )
-    return optimiser
 
 
 class Pretraining:
@@ -102,10 +87,10 @@ class Pretraining:
         _check_views(config)
         self.cohorts = cohorts_of(dataset, config.hold_out)
         self.feed, remark = self._feed(dataset, self.cohorts.training)
-        self.model, self.start = build_method(config, goes_on=goes_on)
+        self.model, self.start = _build_method(config, goes_on=goes_on)
         if fabric.world_size > 1:
             sync_batch_norms(self.model)
-        self.optimiser = build_optimiser(config, self.model)
+        self.optimiser = optimiser_of(self.model, config.optimiser, config.batch_size)
         self.peak_lr = config.optimiser.peak_lr(config.batch_size)
         self.final_weight_decay = config.optimiser.final_weight_decay
         self.examination = Examination(config, dataset, self.cohorts, fabric)
@@ -114,8 +99,19 @@ class Pretraining:
         self.title = f"Pretraining with {config.method.name}"
         self.score = config.score
         self.higher_is_better = self.examination.higher_is_better(config.score)
-        self.remarks = (*filter(None, [remark]), *self.examination.remarks)
+        self.remarks = (*filter(None, [remark]), *self.examination.remarks_on(config.score))
         self.advice = self.model.advice
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """What of the dataset is used, for the run's card."""
+        training, held_out = self.cohorts.training, self.cohorts.held_out
+        return {
+            "training_clips": len(training),
+            "training_patients": training["patient"].n_unique(),
+            "samples_per_epoch": self.feed.num_samples,
+            "held_out_patients": held_out["patient"].n_unique(),
+        }
 
     def batch(self, moment: Moment, part: int, parts: int) -> Batch:
         """One of `parts` equal parts of the batch of this moment."""
@@ -139,7 +135,7 @@ class Pretraining:
         config = self.config
         store = FrameStore.open(dataset, clips, config.frames_on, self.fabric.device)
         sampling: Sampling = registry.load("sampling", config.sampling.name)(config.sampling, dataset, clips)
-        views = Views(config.views, dataset.usable_clips["height"][0], dataset.usable_clips["width"][0])
+        views = Views(config.views, *dataset.frame_size)
         feed = Feed(
             dataset,
             clips,

@@ -42,6 +42,7 @@ def report_pretraining(run: Run, job: Pretraining) -> Path:
         page,
         title=title,
         picture=picture,
+        picture_says="Curves of training, and held-out frames with their nearest neighbours",
         facts=_facts(run.card, job),
         figures=[
             (name, f"{value:.4g}", _meaning(name)) for name, value in run.card.best.items() if _meaning(name)

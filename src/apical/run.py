@@ -17,7 +17,8 @@ import yaml
 from torch import Tensor
 
 from apical.checkpoint import read_about, read_tensors
-from apical.errors import ApicalError, nearest, writing
+from apical.errors import ApicalError, nearest
+from apical.whole import whole_file
 
 __all__ = ["Run", "RunCard"]
 
@@ -51,10 +52,8 @@ class RunCard:
 
     def write(self, path: Path) -> None:
         """Write as JSON, whole or not at all."""
-        part = path.with_suffix(".part")
-        with writing(str(path)):
+        with whole_file(path) as part:
             part.write_text(json.dumps(asdict(self), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-            part.replace(path)
 
     @classmethod
     def read(cls, path: Path) -> RunCard:
@@ -78,7 +77,7 @@ class Run:
             raise ApicalError(
                 "This is no run: it has no run.json",
                 where=str(folder),
-                remedy="Name a folder that 'apical pretrain' wrote.",
+                remedy="Name a folder that 'apical pretrain' or 'apical finetune' wrote.",
             )
         try:
             return cls(Path(folder), RunCard.read(path))

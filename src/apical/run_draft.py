@@ -12,6 +12,7 @@ from apical.first_process import is_first_process
 from apical.lock import Lock
 from apical.run import Run, RunCard
 from apical.training_state import Shelf
+from apical.whole import whole_file
 
 __all__ = ["RunDraft", "claimed"]
 
@@ -83,12 +84,8 @@ class RunDraft:
 
     def write(self, settings: str, card: RunCard) -> None:
         """Write the settings, as YAML, and the card, with which the folder is a run."""
-        path = Run.config_path(self.folder)
-        with writing(str(path)):
-            self.shelf.resume.parent.mkdir(exist_ok=True)
-            part = path.with_suffix(".part")
+        with whole_file(Run.config_path(self.folder)) as part:
             part.write_text(settings, encoding="utf-8")
-            part.replace(path)
         card.write(self.folder / "run.json")
 
 

@@ -48,6 +48,8 @@ class TrainingConfig(Placement):
     """Steps between two lines of figures."""
     evaluate_every: int = Field(default=1, gt=0)
     """Epochs between two looks at held-out data."""
+    patience: int | None = Field(default=None, gt=0)
+    """Stop early after so many looks in a row without a better score; null trains to the end."""
     checkpoint_seconds: float = Field(default=60.0, ge=0)
     """Most time that a kill can cost."""
     least_spread: float | None = Field(default=0.01, gt=0)
@@ -108,7 +110,7 @@ class Trainer:
         self.optimiser.step()
         self.job.model.after_step(moment)
         if self.average is not None:
-            self.average.update(self.job.model)
+            self.average.update(self.job.model, moment.step)
         return {name: torch.stack([part[name] for part in losses]).mean() for name in losses[0]}
 
     @contextmanager

@@ -14,11 +14,12 @@ from torch import Tensor
 
 from apical import registry
 from apical.augmentations._crop import CropConfig, draw_crops
+from apical.augmentations._place import PlaceConfig, draw_places
 from apical.augmentations._resampling import Resampling
 from apical.augmentations.base import Augmentation, AugmentationConfig, Draw
 from apical.config import Config, pieces
 
-__all__ = ["CropConfig", "ViewConfig", "ViewDraw", "Views"]
+__all__ = ["CropConfig", "PlaceConfig", "ViewConfig", "ViewDraw", "Views"]
 
 CACHE_BYTES = 1_600_000
 """Views are made in parts of about this size on a CPU, so that all steps of one find it in the cache."""
@@ -29,10 +30,12 @@ class ViewConfig(Config):
 
     count: int = Field(default=2, ge=1)
     """How many views of each sample there are."""
-    size: int | None = Field(default=None, ge=1)
+    size: int | None = Field(default=None, ge=1, le=4096)
     """Height and width of a view in pixels; null takes those of the stored frames."""
     crop: CropConfig = CropConfig()
     """Which part of the frame a view shows."""
+    place: PlaceConfig | None = None
+    """How the frame is moved, turned and stretched instead of being cropped; null crops it."""
     augmentations: Annotated[dict[str, AugmentationConfig], *pieces("augmentations")] = Field(
         default_factory=dict
     )
@@ -84,7 +87,8 @@ class Views:
     @property
     def wants_sectors(self) -> bool:
         """Whether any crop looks at where the ultrasound sector is."""
-        return any(view.crop.sector_aware is not None for view in self.config.values())
+        cropped = (view.crop for view in self.config.values() if view.place is None)
+        return any(crop.sector_aware is not None for crop in cropped)
 
     def draw(self, random: np.random.Generator, count: int, sectors: Tensor | None = None) -> ViewDraw:
         """All parameters for `count` samples; `sectors` (B, S, S) is how much of each place the sector covers."""
@@ -113,7 +117,11 @@ class Views:
     def _draw_one(
         self, group: str, random: np.random.Generator, count: int, sectors: Tensor | None
     ) -> _OneDraw:
-        crop = draw_crops(self.config[group].crop, random, count, self.height, self.width, sectors)
+        config = self.config[group]
+        if config.place is None:
+            crop = draw_crops(config.crop, random, count, self.height, self.width, sectors)
+        else:
+            crop = draw_places(config.place, random, count, self.height, self.width)
         return _OneDraw(
             crop, {name: piece.draw(random, count) for name, piece in self._pieces[group].items()}
         )
@@ -121,8 +129,10 @@ class Views:
     def _apply_one(self, group: str, frames: Tensor, draw: _OneDraw) -> Tensor:
         """One view (B, T, h, w) of frames (B, T, H, W)."""
         config = self.config[group]
-        height, width = config.size or self.height, config.size or self.width
-        resampling = Resampling(draw.crop, height, width, config.crop.interpolation, frames.device)
+        size = config.size or (self.height, self.width)
+        height, width = (size, size) if isinstance(size, int) else size
+        interpolation = (config.place or config.crop).interpolation
+        resampling = Resampling(draw.crop, height, width, interpolation, frames.device)
         views = _empty((*frames.shape[:2], height, width), frames.device)
         step = max(CACHE_BYTES // views[0].nbytes, 1) if views.device.type == "cpu" else len(views)
         for start in range(0, len(views), step):

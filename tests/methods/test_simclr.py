@@ -113,7 +113,7 @@ def test_clips_of_two_videos_go_through_as_images_do() -> None:
     clips = [torch.rand(4, 1, 4, 16, 16, generator=torch.Generator().manual_seed(seed)) for seed in (0, 1)]
     numbers = torch.arange(4)
     simclr = method(axes=3)
-    losses = simclr(Batch({"pair": clips}, {}, patients=numbers, studies=numbers), FIRST)
+    losses = simclr(Batch({"pair": clips}, {}, numbers, numbers, numbers, numbers), FIRST)
     losses["loss"].backward()
     assert losses["loss"].isfinite()
     assert all(weight.grad is not None for weight in simclr.parameters())

@@ -60,6 +60,8 @@ def noise(views: Mapping[str, Any], samples: int = 8, patients: int = 6, seed: i
         warps={group: [warp() for _ in sizes[group]] for group in views},
         patients=torch.arange(samples) % patients,
         studies=torch.arange(samples),
+        clips=torch.arange(samples),
+        frames=torch.zeros(samples, dtype=torch.int64),
     )
 
 
@@ -72,4 +74,6 @@ def part_of(batch: Batch, part: int, parts: int) -> Batch:
         warps={group: [warp[rows] for warp in warps] for group, warps in batch.warps.items()},
         patients=batch.patients[rows],
         studies=batch.studies[rows],
+        clips=batch.clips[rows],
+        frames=batch.frames[rows],
     )

@@ -45,13 +45,14 @@ class UNetEncoder(ConvolutionalBackbone):
         return maps
 
 
-def double_convolution(num_in: int, num_out: int) -> nn.Sequential:
-    """Two 3×3 convolutions, each with a norm and a rectifier."""
+def double_convolution(num_in: int, num_out: int, num_middle: int | None = None) -> nn.Sequential:
+    """Two 3×3 convolutions, each with a norm and a rectifier; `num_middle` features between them, or `num_out`."""
+    num_middle = num_middle or num_out
     return nn.Sequential(
-        nn.Conv2d(num_in, num_out, 3, padding=1),
-        nn.BatchNorm2d(num_out),
+        nn.Conv2d(num_in, num_middle, 3, padding=1),
+        nn.BatchNorm2d(num_middle),
         nn.ReLU(inplace=True),
-        nn.Conv2d(num_out, num_out, 3, padding=1),
+        nn.Conv2d(num_middle, num_out, 3, padding=1),
         nn.BatchNorm2d(num_out),
         nn.ReLU(inplace=True),
     )

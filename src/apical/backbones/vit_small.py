@@ -29,7 +29,7 @@ class ViTSmallConfig(BackboneConfig):
     name: Literal["vit_small"] = "vit_small"
     patch: Literal[4, 8, 16] = 8
     """Side of a patch in pixels: halving it makes four times as many tokens."""
-    image_size: int = Field(default=112, ge=16)
+    image_size: int = Field(default=112, ge=16, le=4096)
     """Side of the images whose grid the learned positions have; they are interpolated for others."""
     dim: int = Field(default=384, gt=0)
     """Features of a token."""

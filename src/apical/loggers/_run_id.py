@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from apical.errors import writing
+from apical.whole import whole_file
 
 __all__ = ["find_run_id", "keep_run_id"]
 
@@ -17,11 +17,8 @@ def find_run_id(folder: Path, service: str) -> str | None:
 
 def keep_run_id(folder: Path, service: str, run_id: str) -> None:
     """Keep the id, whole or not at all."""
-    path = _path(folder, service)
-    part = path.with_suffix(".part")
-    with writing(str(path)):
+    with whole_file(_path(folder, service)) as part:
         part.write_text(run_id + "\n", encoding="utf-8")
-        part.replace(path)
 
 
 def _path(folder: Path, service: str) -> Path:

@@ -11,6 +11,7 @@ from pathlib import Path
 from apical.checkpoint import sync_folder
 from apical.errors import writing
 from apical.loggers.base import Logger
+from apical.whole import whole_file
 
 __all__ = ["JsonLines"]
 
@@ -43,12 +44,10 @@ def _cut(path: Path, after_step: int) -> None:
     kept = [line for line in lines if _is_up_to(after_step, line)]
     if len(kept) == len(lines):
         return
-    part = path.with_suffix(".part")
-    with part.open("wb") as file:
+    with whole_file(path) as part, part.open("wb") as file:
         file.writelines(kept)
         file.flush()
         os.fsync(file.fileno())
-    part.replace(path)
     sync_folder(path.parent)
 
 

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from apical.backbones.base import Backbone
 from apical.batch import Batch
 from apical.config import PieceConfig
+from apical.methods._pair_views import pair_views
 from apical.moment import Moment
 
 __all__ = ["Losses", "Method"]
@@ -44,9 +45,9 @@ class Method(nn.Module, ABC):
         return self.backbone
 
     @classmethod
-    @abstractmethod
     def default_views(cls, size: int) -> Mapping[str, Any]:
-        """Settings of its views, by group, for source frames of about `size` pixels."""
+        """Settings of its views, by group, for source frames of about `size` pixels; unless it says so, a pair."""
+        return pair_views(size)
 
     @abstractmethod
     def loss(self, batch: Batch, moment: Moment) -> Losses:

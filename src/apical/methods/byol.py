@@ -17,7 +17,7 @@ from torch.nn import functional
 from apical.backbones.base import Backbone
 from apical.batch import Batch
 from apical.config import PieceConfig
-from apical.methods._pair_views import pair_of, pair_views
+from apical.methods._pair_views import pair_of
 from apical.methods._projector import projector
 from apical.methods._spread import spread
 from apical.methods._teacher import follow, teacher_of
@@ -58,11 +58,6 @@ class BYOL(Method):
         self.predictor = projector([out, hidden, out], norm=True, last_bias=True)
         self.teacher_backbone = teacher_of(self.backbone)
         self.teacher_projector = teacher_of(self.projector)
-
-    @classmethod
-    def default_views(cls, size: int) -> Mapping[str, Any]:
-        """Two views of the frames' own size."""
-        return pair_views(size)
 
     def loss(self, batch: Batch, moment: Moment) -> Losses:
         """The error of foretelling either view from the other, 0 to 8, and the spread of the teacher's embeddings."""

@@ -10,8 +10,7 @@ works against the cells.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Literal
 
 import torch
 from pydantic import Field
@@ -24,7 +23,7 @@ from apical.errors import ApicalError
 from apical.gathering import mean_over_processes
 from apical.methods._contrast import nt_xent
 from apical.methods._correspondence import Cells, cells_of
-from apical.methods._pair_views import pair_of, pair_views
+from apical.methods._pair_views import pair_of
 from apical.methods._projector import projector
 from apical.methods._spread import spread
 from apical.methods.base import Losses, Method
@@ -67,11 +66,6 @@ class Dense(Method):
         widths = backbone.num_features, config.hidden_features, config.projected_features
         self.cell_projector = cell_projector(*widths)
         self.projector = projector(widths, norm=True, last_bias=False)
-
-    @classmethod
-    def default_views(cls, size: int) -> Mapping[str, Any]:
-        """Two views of the frames' own size."""
-        return pair_views(size)
 
     def loss(self, batch: Batch, moment: Moment) -> Losses:
         """Both contrasts, their weighted sum, the cells' spread, and the share of cells that both views show."""

@@ -5,8 +5,7 @@ Nothing in it knows what a view is: images, clips, or clips of two videos of one
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
 import torch
 from pydantic import Field
@@ -15,7 +14,7 @@ from apical.backbones.base import Backbone
 from apical.batch import Batch
 from apical.config import PieceConfig
 from apical.methods._contrast import nt_xent
-from apical.methods._pair_views import pair_of, pair_views
+from apical.methods._pair_views import pair_of
 from apical.methods._projector import projector
 from apical.methods._spread import spread
 from apical.methods.base import Losses, Method
@@ -50,11 +49,6 @@ class SimCLR(Method):
         features = backbone.num_features
         widths = features, config.hidden_features or features, config.projected_features
         self.projector = projector(widths, norm=True, last_bias=False)
-
-    @classmethod
-    def default_views(cls, size: int) -> Mapping[str, Any]:
-        """Two views of the frames' own size."""
-        return pair_views(size)
 
     def loss(self, batch: Batch, moment: Moment) -> Losses:
         """The contrast, the share of views whose partner is the most alike, and the spread."""

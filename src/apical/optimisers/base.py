@@ -10,9 +10,10 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from apical import registry
 from apical.config import PieceConfig
 
-__all__ = ["OptimiserConfig", "OptimiserPiece", "parameter_groups"]
+__all__ = ["OptimiserConfig", "OptimiserPiece", "optimiser_of", "parameter_groups"]
 
 
 class OptimiserConfig(PieceConfig):
@@ -55,3 +56,9 @@ def parameter_groups(module: nn.Module, config: OptimiserConfig) -> list[dict[st
         {"params": spared, "weight_decay": 0.0},
     ]
     return [group for group in groups if group["params"]]
+
+
+def optimiser_of(module: nn.Module, config: OptimiserConfig, batch_size: int) -> Optimizer:
+    """What follows the gradient of a module's loss."""
+    piece: type[OptimiserPiece] = registry.load("optimisers", config.name)
+    return piece.build(parameter_groups(module, config), config, config.peak_lr(batch_size))

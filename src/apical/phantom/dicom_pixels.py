@@ -21,7 +21,7 @@ from pydicom.uid import (
 )
 
 from apical.phantom.encode import Pixels
-from apical.phantom.whole import whole_file
+from apical.whole import whole_file
 
 __all__ = ["STORAGE_KINDS", "write_dicom"]
 

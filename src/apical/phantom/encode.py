@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from apical.phantom.whole import whole_file
+from apical.whole import whole_file
 
 __all__ = ["write_avi", "write_mhd", "write_nifti", "write_png"]
 

@@ -10,8 +10,8 @@ from typing import Any
 
 from apical.errors import ApicalError
 from apical.phantom.layouts.base import Layout
-from apical.phantom.whole import whole_file
 from apical.version import VERSION
+from apical.whole import whole_file
 
 __all__ = ["CARD", "TRUTH", "Claim"]
 

@@ -8,7 +8,7 @@ from io import StringIO
 from pathlib import Path
 from typing import Any
 
-from apical.phantom.whole import whole_file
+from apical.whole import whole_file
 
 __all__ = ["Row", "Tables", "write_tables"]
 

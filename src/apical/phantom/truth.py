@@ -18,7 +18,7 @@ from apical.phantom.layouts.base import Layout
 from apical.phantom.patient import Patient
 from apical.phantom.plan import Rendering, WrittenClip
 from apical.phantom.tables import Row
-from apical.phantom.whole import whole_file
+from apical.whole import whole_file
 
 __all__ = ["CLIP_COLUMNS", "MASK_COLUMNS", "clip_truth", "mask_truth", "write_truth"]
 

@@ -63,6 +63,16 @@ class Panel:
 
 PANELS = (
     Panel("loss", (Curve("loss", "training", TRAIN, is_noisy=True), Curve("val_loss", "held out"))),
+    Panel(
+        "Dice on held-out images",
+        (
+            Curve("val_dice", "left ventricle"),
+            Curve("val_dice_myo", "myocardium", TRAIN),
+            Curve("val_dice_la", "left atrium", OTHER),
+        ),
+        limits=UNIT,
+    ),
+    Panel("disagreement with the teacher", (Curve("disagreement", "", TRAIN, is_noisy=True),)),
     Panel("effective rank of features (RankMe)", (Curve("rankme", "held out"),)),
     Panel(
         "spread (1 healthy, 0 collapsed)",

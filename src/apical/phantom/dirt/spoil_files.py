@@ -10,7 +10,7 @@ from apical.phantom.dirt.planting import Planted
 from apical.phantom.draws import generator
 from apical.phantom.layouts.base import Layout
 from apical.phantom.plan import WrittenClip
-from apical.phantom.whole import whole_file
+from apical.whole import whole_file
 
 __all__ = ["spoil_files"]
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from apical.errors import ApicalError
+from apical.errors import writing
 
 __all__ = ["whole_file"]
 
@@ -15,14 +15,10 @@ __all__ = ["whole_file"]
 def whole_file(path: Path) -> Iterator[Path]:
     """Where to write; what lies there moves to `path` when the block has ended without an error."""
     part = path.with_name(f".{path.name}.part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        yield part
-        part.replace(path)
-    except OSError as error:
-        raise ApicalError(
-            "This file can't be written",
-            where=str(path),
-            seen=error.strerror,
-            remedy="Free some space or choose another folder, then run the same command again.",
-        ) from None
+    with writing(str(path)):
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            yield part
+            part.replace(path)
+        finally:
+            part.unlink(missing_ok=True)

@@ -1,0 +1,174 @@
+"""Evaluate: a run and a dataset with labels come in; scores image by image, their summary and pictures go out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import polars as pl
+import torch
+from torch import Tensor
+
+from apical.dataset import Dataset
+from apical.errors import ApicalError, nearest
+from apical.evaluation_report import report_evaluation
+from apical.frames import FrameStore
+from apical.memory import enough_memory
+from apical.models import Model, model_of
+from apical.progress import progress
+from apical.run import Run
+from apical.scores import ScoreCard, Scores
+from apical.version import VERSION
+
+__all__ = ["evaluate"]
+
+SPLITS = ("train", "val", "test", "none")
+ALL = "all"
+Which = Literal["last", "best"]
+WHICH: tuple[Which, ...] = ("best", "last")
+
+
+def evaluate(
+    run: Path,
+    data: Path,
+    out: Path,
+    *,
+    split: str = "test",
+    which: str = "best",
+    batch_size: int = 16,
+    device: str = "auto",
+) -> Scores:
+    """Judge the run's model on all labelled images of a split, or of `all`, and write what was found into `out`."""
+    trained, dataset, weights = Run.open(run), Dataset.open(data), _which(which)
+    where = torch.device(
+        "cuda" if device == "auto" and torch.cuda.is_available() else device.replace("auto", "cpu")
+    )
+    model = model_of(trained, weights, where)
+    clips = _clips(dataset, split)
+    examples = model.task.examples(dataset, clips)
+    if examples.is_empty():
+        raise ApicalError(
+            f"No image of the split '{split}' has labels for this task",
+            where=str(dataset.folder),
+            seen=_splits(dataset),
+            remedy="Take another --split; 'apical inspect' counts traced images.",
+        )
+    with enough_memory(f"batches of {batch_size}", "Take a smaller --batch-size."):
+        scores, found = _judged(model, dataset, clips, examples, batch_size, where)
+    out.mkdir(parents=True, exist_ok=True)
+    pictures = model.task.draw(dataset, scores, found, out)
+    card = _card(trained, model, dataset, split, weights, scores)
+    written = Scores.write(out, card, scores, found)
+    report_evaluation(written, model.task, pictures)
+    return written
+
+
+def _which(word: str) -> Which:
+    chosen = next((which for which in WHICH if which == word), None)
+    if chosen is None:
+        raise ApicalError(f"A run has no '{word}' weights", remedy=nearest(word, WHICH))
+    return chosen
+
+
+def _clips(dataset: Dataset, split: str) -> pl.DataFrame:
+    if split == ALL:
+        return dataset.usable_clips
+    if split not in SPLITS:
+        raise ApicalError(f"There is no split '{split}'", remedy=nearest(split, (*SPLITS, ALL)))
+    return dataset.usable_clips.filter(pl.col("split") == split)
+
+
+def _splits(dataset: Dataset) -> str:
+    counts = dataset.usable_clips["split"].value_counts().sort("split")
+    return ", ".join(f"{count} clips in {split}" for split, count in counts.iter_rows())
+
+
+def _judged(
+    model: Model,
+    dataset: Dataset,
+    clips: pl.DataFrame,
+    examples: pl.DataFrame,
+    batch_size: int,
+    device: torch.device,
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """The tables of scores and of what was found."""
+    judge = model.task.judge(dataset, model.size)
+    scores: list[dict[str, Any]] = []
+    found: list[dict[str, Any]] = []
+    with progress("Evaluating", len(examples), "images") as bar:
+        for part, images in _batches(model, dataset, clips, examples, batch_size, device):
+            beliefs = model.beliefs(images).cpu()
+            for row, believed in zip(part.iter_rows(named=True), beliefs, strict=True):
+                own_scores, own_found = judge.judge(row["clip"], row["frame"], believed)
+                scores += own_scores
+                found += own_found
+            bar.advance(len(part))
+    return (pl.DataFrame(rows, infer_schema_length=None) for rows in (scores, found))  # type: ignore[return-value]
+
+
+def _batches(
+    model: Model,
+    dataset: Dataset,
+    clips: pl.DataFrame,
+    examples: pl.DataFrame,
+    batch_size: int,
+    device: torch.device,
+) -> Iterator[tuple[pl.DataFrame, Tensor]]:
+    store = FrameStore.open(dataset, clips, "disk", device)
+    for start in range(0, len(examples), batch_size):
+        part = examples[start : start + batch_size]
+        rows, frames = (part[name].to_numpy().astype(np.int64) for name in ("row", "frame"))
+        yield part, store.plain_images(rows, frames, model.size)
+
+
+def _card(
+    run: Run, model: Model, dataset: Dataset, split: str, which: Which, scores: pl.DataFrame
+) -> ScoreCard:
+    data, judged = dataset.card, model.task.judged
+    return ScoreCard(
+        task=run.card.method,
+        run={
+            "name": run.folder.resolve().name,
+            "command": run.card.command,
+            "labels": run.config["labels"],
+            "labelled_patients": run.card.data["labelled_patients"],
+            "seed": run.config["seed"],
+            "network": run.config["network"]["name"],
+            "backbone": run.config["backbone"]["name"],
+            "init": Path(run.config["init"]).name,
+            "which": which,
+            "step": run.about_weights(which).get("step"),
+        },
+        data={
+            "title": data.title,
+            "content_sha256": data.content_sha256,
+            "split": split,
+            "is_synthetic": data.is_synthetic,
+            "images": scores.select(judged.keys[:2]).n_unique(),
+            "patients": scores[judged.cluster].n_unique(),
+            "citation": data.citation,
+        },
+        licences=tuple(dict.fromkeys([f"data: {data.licence}", *run.card.licences])),
+        keys=judged.keys,
+        cluster=judged.cluster,
+        figures=judged.figures,
+        summary=model.task.summary(dataset, scores),
+        versions={"apical": VERSION, "torch": torch.__version__},
+        remarks=_remarks(run, dataset, split),
+    )
+
+
+def _remarks(run: Run, dataset: Dataset, split: str) -> tuple[str, ...]:
+    is_same = run.card.data["content_sha256"] == dataset.card.content_sha256
+    remarks = []
+    if is_same and split in {"train", "none", ALL}:
+        remarks.append("These images are, at least in part, those that the model was trained on")
+    if is_same and split == "val":
+        remarks.append(
+            "Training was watched on this split: choices made by it make its figures a little too good"
+        )
+    if not run.card.is_finished:
+        remarks.append("The run is not finished")
+    return tuple(remarks)

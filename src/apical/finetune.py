@@ -1,0 +1,133 @@
+"""Finetune: a dataset with few labels and first weights come in; a run with a model of a task goes out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+from apical import registry
+from apical.config import PieceConfig, read_config, read_recipe
+from apical.dataset import Dataset
+from apical.errors import ApicalError
+from apical.finetuning import FinetuneConfig, Finetuning
+from apical.finetuning_report import report_finetuning
+from apical.launch import start
+from apical.memory import enough_memory
+from apical.networks.base import Network, networks_for
+from apical.recipes import recipe_path
+from apical.run import Run
+from apical.run_draft import RunDraft, claimed
+from apical.tasks.base import Task
+from apical.training_run import MAY_CHANGE, command_line, data_folder, run_card, trained_run
+
+__all__ = ["finetune"]
+
+USUAL = ("unet_resnet", "unet", "token_decoder")
+"""Networks for an encoder, if none is named: the first of these that fits; without an encoder, the first."""
+SMALLER = "Take a smaller batch_size, more parts of it (accumulate), a smaller size, or a smaller backbone."
+"""What needs less memory."""
+
+
+def finetune(
+    task: str,
+    out: Path,
+    *,
+    data: Path | None = None,
+    network: str | None = None,
+    recipe: str | None = None,
+    resume: bool = False,
+    overrides: Sequence[str] = (),
+    **given: Any,
+) -> Run:
+    """Train the run folder `out` for `task` on some of the labels of the dataset `data`."""
+    chosen = {**given, "network": network, "data": None if data is None else str(data.resolve())}
+    with claimed(out, resumes=resume) as draft:
+        config, dataset = _settled(task, draft, recipe, overrides, chosen)
+        settings = config.model_dump(mode="json")
+        draft.refuse_changes(settings, MAY_CHANGE, dataset.card.content_sha256)
+        if draft.former is not None and draft.former.card.is_finished:
+            return draft.former
+        options = {"data": data, "network": network, "recipe": recipe, **given}
+        command = command_line("finetune", task, out, options, overrides)
+        with enough_memory("these settings", SMALLER):
+            return _trained(draft, config, dataset, command)
+
+
+def _settled(
+    task: str, draft: RunDraft, recipe: str | None, overrides: Sequence[str], chosen: Mapping[str, Any]
+) -> tuple[FinetuneConfig, Dataset]:
+    """All settings, and the dataset they are for."""
+    kind: type[Task] = registry.load("tasks", task)
+    known: Mapping[str, Any] = read_recipe(recipe_path(recipe, task)) if recipe else {}
+    if draft.former is not None:
+        known = {**draft.former.config, **known}
+    settings = {**known, **{key: value for key, value in chosen.items() if value is not None}}
+    _refuse_other_task(task, settings.get("task", task))
+    dataset = Dataset.open(data_folder(settings, overrides))
+    settings = {**kind.defaults, "task": {"name": task}, **settings}
+    settings.setdefault("size", list(dataset.frame_size))
+    settings = {**settings, **_network_and_backbone(settings, _named(overrides))}
+    config = read_config(FinetuneConfig, overrides=overrides, **settings)
+    _refuse_other_task(task, config.task.name)
+    settled = kind.settled(config.task, dataset)
+    return config.model_copy(update={"task": settled}), dataset
+
+
+def _network_and_backbone(settings: Mapping[str, Any], named: Mapping[str, str]) -> dict[str, Any]:
+    """Both, where one or none is named: the backbone is that of the run to start from, or the network's usual one."""
+    init = named.get("init", settings.get("init", "random"))
+    start = Run.open(Path(init)).config.get("backbone") if (Path(init) / "run.json").is_file() else None
+    backbone = settings.get("backbone") or start
+    if "backbone" in named:
+        backbone = {"name": named["backbone"]}
+    network = named.get("network") or settings.get("network") or _usual_network(backbone)
+    kind: type[Network] = registry.load("networks", _name_of(network))
+    return {"network": network, "backbone": backbone or dict(kind.default_backbone)}
+
+
+def _usual_network(backbone: Any) -> str:
+    if backbone is None:
+        return USUAL[0]
+    fitting = networks_for(_name_of(backbone))
+    return next((name for name in USUAL if name in fitting), USUAL[0])
+
+
+def _name_of(piece: Any) -> str:
+    if isinstance(piece, PieceConfig):
+        return piece.name
+    return str(piece.get("name")) if isinstance(piece, Mapping) else str(piece)
+
+
+def _named(overrides: Sequence[str]) -> dict[str, str]:
+    """Overrides of whole settings, by name, where they are plain words."""
+    pairs = (override.partition("=") for override in overrides)
+    return {key.removesuffix(".name"): value for key, _, value in pairs if not value.startswith("{")}
+
+
+def _trained(draft: RunDraft, config: FinetuneConfig, dataset: Dataset, command: str) -> Run:
+    with closing(Finetuning(config, dataset, start(config), goes_on=draft.goes_on)) as job:
+        card = run_card(
+            job,
+            config,
+            dataset,
+            stage="finetune",
+            method=config.task.name,
+            command=command,
+            counts=job.counts,
+            weights_licence=job.start.licence,
+            former=draft.former,
+        )
+        if job.fabric.is_global_zero:
+            job.labels.write(draft.folder)
+        return trained_run(draft, config, job, card, lambda run: report_finetuning(run, job))
+
+
+def _refuse_other_task(task: str, setting: object) -> None:
+    named = setting.get("name", task) if isinstance(setting, Mapping) else setting
+    if named != task:
+        raise ApicalError(
+            f"The recipe, the run or a setting is for the task '{named}', not '{task}'",
+            remedy=f"Say 'apical finetune {named}', or leave the recipe out, or take a new --out.",
+        )

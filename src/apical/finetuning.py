@@ -1,0 +1,270 @@
+"""A fine-tuning as a job: settings and a dataset come in; lessons, losses, figures and weights go out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+import torch
+from pydantic import BeforeValidator, Field, field_validator
+from torch import Tensor
+
+from apical import registry
+from apical.backbones.base import BackboneConfig
+from apical.cohorts import cohorts_of
+from apical.config import piece
+from apical.dataset import Dataset
+from apical.errors import ApicalError
+from apical.frames import FrameStore, Where
+from apical.gathering import sync_batch_norms
+from apical.labels import Amount, By, LabelDraw, draw_labels
+from apical.learner import ConsistencyConfig, Learner, Lesson
+from apical.lessons import Labelled, Others, even_batches, lesson
+from apical.moment import Moment
+from apical.networks.base import NetworkConfig
+from apical.optimisers.base import OptimiserConfig, optimiser_of
+from apical.precision import autocast
+from apical.starts import start_network
+from apical.tasks.base import Answers, Task, TaskConfig
+from apical.training_run import RunSettings
+from apical.views import ViewConfig
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
+
+__all__ = ["FinetuneConfig", "Finetuning"]
+
+LAST = "last"
+"""A score that no figure has, so that each look is the best so far."""
+IMAGES_AT_ONCE = 16
+
+
+def _both_sides(value: Any) -> Any:
+    return (value, value) if isinstance(value, int) else value
+
+
+class FinetuneConfig(RunSettings):
+    """How a task is learnt from a few labels."""
+
+    task: Annotated[TaskConfig, *piece("tasks")]
+    """What is learnt."""
+    network: Annotated[NetworkConfig, *piece("networks")]
+    """What learns it."""
+    backbone: Annotated[BackboneConfig, *piece("backbones")]
+    """The network's encoder."""
+    init: str = "random"
+    """First weights: random, imagenet, imagenet:FILE, dino, dino:FILE, or the folder of a run."""
+    labels: Annotated[str, BeforeValidator(str)] = "all"
+    """How many annotated patients are learnt from: all, a number such as 20, or a share such as 5%."""
+    labels_by: By = "patient"
+    """Whether patients are drawn, or single images as in Saeed 2022."""
+    trains: Literal["all", "decoder"] = "all"
+    """What learns: all weights, or the decoder alone on a frozen encoder (network=linear makes that a linear probe)."""
+    size: Annotated[tuple[int, int], BeforeValidator(_both_sides)]
+    """Height and width, or the one side, of the images that are worked on."""
+    view: ViewConfig = ViewConfig(count=1)
+    """How labelled images are moved and changed."""
+    other_view: ViewConfig | None = None
+    """How unlabelled images are; null takes the labelled ones' way."""
+    consistency: ConsistencyConfig | None = None
+    """Learning from unlabelled images; null learns from labels alone."""
+    optimiser: Annotated[OptimiserConfig, *piece("optimisers")]
+    """What follows the gradient."""
+    batch_size: int = Field(default=16, gt=0)
+    """Most labelled images in a step, over all devices; there are as many unlabelled ones beside them."""
+    fewest_samples: int = Field(default=1, gt=0)
+    """An epoch shows the labelled images again and again until it has so many."""
+    epoch_steps: int | None = Field(default=None, gt=0)
+    """Most steps in an epoch; null shows all labelled images."""
+    hold_out: float = Field(default=0.1, gt=0, lt=1)
+    """Share of the patients to watch learning on, where the dataset has no validation split."""
+    frames_on: Where = "auto"
+    """Where frames are read from; auto takes the device where they fit, else the memory map."""
+    watched_images: int = Field(default=512, gt=0)
+    """Most held-out images that each look at progress takes."""
+    score: str = "val_loss"
+    """The figure by which the best checkpoint is chosen; last takes the latest."""
+
+    @field_validator("labels")
+    @classmethod
+    def _readable(cls, labels: str) -> str:
+        Amount.read(labels)
+        return labels
+
+
+class Finetuning:
+    """The job that `apical finetune` hands to the engine."""
+
+    advice = "Lower the learning rate (optimiser.lr)."
+
+    def __init__(
+        self, config: FinetuneConfig, dataset: Dataset, fabric: Fabric, *, goes_on: bool = False
+    ) -> None:
+        self.config, self.dataset, self.fabric = config, dataset, fabric
+        self.task: Task = registry.load("tasks", config.task.name)(config.task)
+        self.cohorts = cohorts_of(dataset, config.hold_out)
+        self.store = FrameStore.open(dataset, self.cohorts.training, config.frames_on, fabric.device)
+        self.labels, examples = self._draw()
+        self.batch_size, fewest = self._sizes(len(examples))
+        self.labelled = self._labelled(examples, fewest)
+        self.others = self._others(examples)
+        self.steps_per_epoch = self.labelled.feed.steps_per_epoch
+        self.watched, self.watched_answers = self._watched()
+        torch.manual_seed(config.seed)
+        network, self.start = start_network(config, self.task.num_outputs, goes_on=goes_on)
+        consistency = config.consistency if self.others is not None else None
+        trains = config.trains == "all"
+        self.model = Learner(network, self.task, consistency=consistency, trains_backbone=trains)
+        if fabric.world_size > 1:
+            sync_batch_norms(self.model)
+        self.optimiser = optimiser_of(self.model, config.optimiser, self.batch_size)
+        self.peak_lr = config.optimiser.peak_lr(self.batch_size)
+        self.final_weight_decay = config.optimiser.final_weight_decay
+        self.title = f"Learning {config.task.name}"
+        self.score = config.score
+        self.higher_is_better = self._higher_is_better(config.score)
+        self.remarks = self._remarks()
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """What of the dataset is used, for the run's card."""
+        return {
+            "labelled_patients": len(self.labels.patients),
+            "labelled_images": len(self.labels.images),
+            "unlabelled_clips": 0 if self.others is None else len(self.cohorts.training),
+            "held_out_patients": self.watched["patient"].n_unique(),
+        }
+
+    def batch(self, moment: Moment, part: int, parts: int) -> Lesson:
+        """One of `parts` equal parts of the lesson of this moment."""
+        return lesson(self.labelled, self.others, moment, part, parts)
+
+    def evaluate(self, moment: Moment) -> Mapping[str, float]:
+        """The loss and the task's figures on held-out patients."""
+        del moment  # every look is the same
+        self.model.eval()
+        try:
+            with torch.no_grad():
+                looks = [self._look(part) for part in self._parts()]
+        finally:
+            self.model.train()
+        names = looks[0] if looks else ()
+        return {f"val_{name}": float(torch.cat([look[name] for look in looks]).mean()) for name in names}
+
+    def weights(self) -> Mapping[str, Tensor]:
+        """The network, its encoder by the names that other runs have for theirs."""
+        return self.model.taught.state_dict()
+
+    def watched_images(self, places: npt.NDArray[np.int64]) -> Tensor:
+        """Held-out images (B, 1, H, W) by their places in the table of those that are watched."""
+        examples = self.watched[places]
+        rows, frames = (examples[name].to_numpy().astype(np.int64) for name in ("row", "frame"))
+        return self.watched_store.plain_images(rows, frames, self.config.size)
+
+    def close(self) -> None:
+        """End what runs beside training."""
+        self.labelled.feed.close()
+        if self.others is not None:
+            self.others.feed.close()
+
+    def _draw(self) -> tuple[LabelDraw, pl.DataFrame]:
+        """Which labels are used, and the examples that they are of."""
+        config = self.config
+        examples = self.task.examples(self.dataset, self.cohorts.training)
+        if examples.is_empty():
+            raise ApicalError(
+                f"No patient to learn from has labels for {config.task.name}",
+                where=str(self.dataset.folder),
+                remedy="Take a dataset whose training patients are annotated: 'apical inspect' counts them.",
+            )
+        draw = draw_labels(examples, config.labels, config.seed, config.labels_by)
+        chosen = pl.DataFrame(draw.images, schema={"clip": pl.String, "frame": pl.Int64}, orient="row")
+        return draw, examples.join(chosen, on=["clip", "frame"], how="semi")
+
+    def _sizes(self, num_examples: int) -> tuple[int, int]:
+        """Images in a batch, and samples in an epoch."""
+        config, parts = self.config, self.config.accumulate * self.fabric.world_size
+        fewest = max(config.fewest_samples, parts)
+        samples = num_examples * max(1, -(-fewest // num_examples))
+        return even_batches(samples, config.batch_size, parts), fewest
+
+    def _labelled(self, examples: pl.DataFrame, fewest: int) -> Labelled:
+        config = self.config
+        return Labelled(
+            self.dataset,
+            self.cohorts.training,
+            examples,
+            self.task.answers(self.dataset, examples),
+            config.view,
+            self.store,
+            size=config.size,
+            batch_size=self.batch_size,
+            fewest=fewest,
+            most_steps=config.epoch_steps,
+            seed=config.seed,
+        )
+
+    def _others(self, examples: pl.DataFrame) -> Others | None:
+        """The unlabelled images, where they are wanted and there are any."""
+        config, clips = self.config, self.cohorts.training
+        if config.consistency is None or int(clips["num_frames"].sum()) <= len(examples):
+            return None
+        view, size = config.other_view or config.view, self.batch_size
+        return Others(
+            self.dataset, clips, view, self.store, size=config.size, batch_size=size, seed=config.seed
+        )
+
+    def _watched(self) -> tuple[pl.DataFrame, Answers]:
+        """Held-out examples, evenly chosen if they are too many, and the answers to them."""
+        examples = self.task.examples(self.dataset, self.cohorts.held_out)
+        most = self.config.watched_images
+        if len(examples) > most:
+            examples = examples[np.linspace(0, len(examples) - 1, most).round().astype(np.int64)]
+        self.watched_store = FrameStore.open(self.dataset, self.cohorts.held_out, "disk", self.fabric.device)
+        return examples, self.task.answers(self.dataset, examples)
+
+    def _parts(self) -> Iterator[slice]:
+        for start in range(0, len(self.watched), IMAGES_AT_ONCE):
+            yield slice(start, min(start + IMAGES_AT_ONCE, len(self.watched)))
+
+    def _look(self, part: slice) -> dict[str, Tensor]:
+        """Figures of some images, one by one; all have the same loss."""
+        places, device = np.arange(part.start, part.stop), self.fabric.device
+        answers = self.watched_answers.at(torch.from_numpy(places), None, self.config.size)
+        with autocast(self.config.precision, device):
+            outputs = self.model.taught(self.watched_images(places))
+        loss = self.task.loss(outputs.float(), answers.to(device))["loss"]
+        figures = self.task.figures(outputs.float(), answers.to(device))
+        return {
+            "loss": loss.expand(len(places)).cpu(),
+            **{name: each.cpu() for name, each in figures.items()},
+        }
+
+    def _higher_is_better(self, score: str) -> bool:
+        if score in {"val_loss", LAST}:
+            return score == LAST
+        if score.startswith("val_"):
+            return True
+        raise ApicalError(
+            f"No best checkpoint can be chosen by '{score}'",
+            remedy=f"Set score to val_loss, {self.task.score}, or last.",
+        )
+
+    def _remarks(self) -> tuple[str, ...]:
+        remarks = []
+        if self.watched.is_empty():
+            remarks.append(
+                "No held-out patient has labels, so nothing is watched and the best checkpoint is the last"
+            )
+        if self.config.consistency is not None and self.others is None:
+            remarks.append(
+                "All images of the training patients are labelled, so none is learnt from without labels"
+            )
+        if self.config.labels_by == "image":
+            remarks.append(
+                "Labels were drawn by image, as in the paper: a patient may have one labelled image of two"
+            )
+        return tuple(remarks)

@@ -1,0 +1,103 @@
+"""What a fine-tuning leaves to look at: a run and its job come in; `finetuning.png` and a page go out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from apical.finetuning import Finetuning
+from apical.first_process import is_first_process
+from apical.models import model_of
+from apical.pictures.run_page import write_run_page
+from apical.pictures.run_sheet import draw_run
+from apical.run import Run, RunCard
+
+__all__ = ["report_finetuning", "report_lines"]
+
+SHOWN = 12
+MEANINGS = {
+    "val_loss": "the task's loss on held-out patients",
+    "val_dice": "overlap with the expert's mask on held-out images, at the size worked on; 1 is perfect",
+}
+
+
+def report_finetuning(run: Run, job: Finetuning) -> Path:
+    """Draw curves and held-out examples, and write `index.html` around them; the page's path."""
+    title = f"{run.card.method} on {run.card.data['title']}"
+    picture, page = run.folder / "finetuning.png", run.folder / "index.html"
+    is_synthetic = bool(run.card.data["is_synthetic"])
+    draw_run(run.metrics, job.task.sheet(*_shown(run, job)), picture, title, is_synthetic)
+    write_run_page(
+        page,
+        title=title,
+        picture=picture,
+        picture_says="Curves of training, and held-out images with what was found and what experts say",
+        facts=_facts(run.card, job),
+        figures=[
+            (name, f"{value:.4g}", _meaning(name)) for name, value in run.card.best.items() if _meaning(name)
+        ],
+        notes=run.card.remarks,
+        notice=run.card.notice,
+        is_synthetic=is_synthetic,
+    )
+    return page
+
+
+def report_lines(run: Run) -> list[str]:
+    """What a terminal says at the end: nothing but in the first of several processes."""
+    if not is_first_process():
+        return []
+    card, data = run.card, run.card.data
+    figures = ", ".join(f"{name} {value:.4g}" for name, value in card.best.items() if _meaning(name))
+    kind = " (synthetic data)" if data["is_synthetic"] else ""
+    return [
+        f"Learnt {card.method}{kind} from {data['labelled_images']} labelled images of "
+        f"{data['labelled_patients']} patients: {card.steps} steps in {card.seconds:.0f} s on {card.device}.",
+        f"Best checkpoint, of step {card.best.get('step', 0):.0f}: {figures or 'nothing was watched'}.",
+        *(f"Note: {remark}." for remark in card.remarks),
+        f"Terms: {'; '.join(card.licences)}.",
+        card.notice,
+        f"Look at {run.folder / 'index.html'}",
+    ]
+
+
+def _shown(run: Run, job: Finetuning) -> tuple[np.ndarray, torch.Tensor, torch.Tensor]:
+    """Some held-out images (N, H, W), what the best weights believe of them, and the answers."""
+    model = model_of(run, device=job.fabric.device, precision=job.config.precision)
+    count = len(job.watched)
+    places = np.unique(np.linspace(0, count - 1, min(SHOWN, count)).round().astype(np.int64))
+    images = job.watched_images(places)
+    answers = job.watched_answers.at(torch.from_numpy(places), None, job.config.size)
+    beliefs = model.beliefs(images).cpu() if count else answers
+    pixels = (images[:, 0].cpu().numpy() * 255).round().astype(np.uint8)
+    return pixels, beliefs, answers
+
+
+def _facts(card: RunCard, job: Finetuning) -> list[tuple[str, str]]:
+    data, config = card.data, job.config
+    others = f"{data['unlabelled_clips']} clips" if data["unlabelled_clips"] else "none"
+    return [
+        (
+            "Learnt from",
+            f"{data['title']}: {data['labelled_images']} labelled images of {data['labelled_patients']} patients "
+            f"(labels={config.labels}, seed {config.seed}); unlabelled: {others}",
+        ),
+        ("Held out", f"{data['held_out_patients']} patients"),
+        ("Terms", "; ".join(card.licences)),
+        (
+            "Network",
+            f"{config.network.name} on {config.backbone.name}, "
+            f"from {config.init} ({job.start.num_tensors} tensors taken)",
+        ),
+        (
+            "Training",
+            f"{card.steps} steps of {job.batch_size}, {card.seconds:.0f} s on {card.device}, {card.precision}",
+        ),
+        ("Repeat it", card.command),
+    ]
+
+
+def _meaning(name: str) -> str:
+    return next((meaning for beginning, meaning in MEANINGS.items() if name.startswith(beginning)), "")

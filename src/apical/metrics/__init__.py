@@ -1,0 +1,1 @@
+"""How alike two masks are: one figure a metric."""

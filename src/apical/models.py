@@ -1,0 +1,79 @@
+"""Models ready for use: a fine-tuned run comes in; its network, its task and the size it works at go out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import torch
+from torch import Tensor
+
+from apical import registry
+from apical.backbones.base import BackboneConfig
+from apical.encoders import backbone_from
+from apical.errors import ApicalError
+from apical.networks.base import Network, NetworkConfig, network_from
+from apical.precision import Precision, autocast
+from apical.run import Run
+from apical.tasks.base import Task, TaskConfig
+
+__all__ = ["Model", "model_of"]
+
+
+@dataclass(frozen=True)
+class Model:
+    """What a run has learnt."""
+
+    network: Network
+    task: Task
+    size: tuple[int, int]
+    """Height and width of the images it works on."""
+    precision: Precision = "auto"
+
+    @torch.inference_mode()
+    def beliefs(self, images: Tensor) -> Tensor:
+        """What the task believes of images (B, 1, H, W) of its size, float32 in [0, 1]."""
+        images = images.contiguous(memory_format=torch.channels_last)
+        with autocast(self.precision, images.device):
+            outputs = self.network(images)
+        return self.task.beliefs(outputs.float())
+
+
+def model_of(
+    run: Run,
+    which: Literal["last", "best"] = "best",
+    device: torch.device | str = "cpu",
+    precision: Precision = "auto",
+) -> Model:
+    """The network that a run trained, in evaluation mode, on a device."""
+    if run.card.stage != "finetune":
+        raise ApicalError(
+            f"This run has learnt no task: it is of 'apical {run.card.stage}'",
+            where=str(run.folder),
+            remedy="Name a run of 'apical finetune'; to make one from this: apical finetune TASK --init RUN.",
+        )
+    settings = run.config
+    task: Task = registry.load("tasks", settings["task"]["name"])(_config("tasks", settings["task"]))
+    backbone_config = _config("backbones", settings["backbone"])
+    assert isinstance(backbone_config, BackboneConfig)
+    config = _config("networks", settings["network"])
+    assert isinstance(config, NetworkConfig)
+    network = network_from(config, backbone_config, backbone_from(backbone_config), task.num_outputs)
+    try:
+        network.load_state_dict(run.weights(which))
+    except RuntimeError:
+        raise ApicalError(
+            f"The '{which}' weights of this run do not fit its own settings",
+            where=str(run.folder),
+            remedy="Train again: its files were mixed with another run's.",
+        ) from None
+    network.eval().requires_grad_(False).to(device).to(memory_format=torch.channels_last)
+    height, width = settings["size"]
+    return Model(network, task, (height, width), precision)
+
+
+def _config(folder: str, settings: Mapping[str, Any]) -> TaskConfig | BackboneConfig | NetworkConfig:
+    config: TaskConfig | BackboneConfig | NetworkConfig
+    config = registry.load(folder, settings["name"]).Config.model_validate(settings)
+    return config

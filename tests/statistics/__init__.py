@@ -1,0 +1,1 @@
+# ruff: noqa: A005 (a package within tests, so it hides nothing)
