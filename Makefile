@@ -4,6 +4,9 @@ SHELL := /bin/bash
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+# Compiled modules are kept, whatever the shell says: every later start takes a third of the time.
+export PYTHONDONTWRITEBYTECODE :=
+APICAL := $(BIN)/python -m apical
 UV := PATH="$$PATH:$(CURDIR)/$(BIN)" uv
 
 .PHONY: help setup demo test check lint types bench constraints clean
@@ -21,11 +24,16 @@ $(READY): pyproject.toml constraints.txt
 	$(UV) pip install --quiet --python $(BIN)/python --constraint constraints.txt --editable '.[dev]'
 	@touch $@
 
-demo: $(READY)  ## Synthetic hearts, through the whole road, ending in a page
-	$(BIN)/python -m apical phantom demo/echonet --layout echonet_dynamic --patients 60 --seed 1 --dirt
-	$(BIN)/python -m apical ingest echonet_dynamic demo/echonet --out demo/dataset on_split_conflict=hold_out
-	$(BIN)/python -m apical inspect demo/dataset --out demo/report
-	$(BIN)/python -m apical pretrain dense --data demo/dataset --out demo/encoder --recipe apical-dense-tiny --resume
+demo: $(READY)  ## Synthetic hearts, through the whole road, ending in pages
+	$(APICAL) phantom demo/echonet --layout echonet_dynamic --patients 120 --seed 1 --dirt
+	$(APICAL) ingest echonet_dynamic demo/echonet --out demo/dataset on_split_conflict=hold_out
+	$(APICAL) inspect demo/dataset --out demo/report
+	$(APICAL) pretrain simclr --data demo/dataset --out demo/encoder --recipe saeed2022-simclr-deeplabv3-tiny --resume
+	$(APICAL) finetune lv_segmentation --data demo/dataset --out demo/from-random --labels 5% --recipe tiny --resume
+	$(APICAL) finetune lv_segmentation --data demo/dataset --out demo/from-simclr --labels 5% --recipe tiny --resume --init demo/encoder
+	$(APICAL) evaluate demo/from-random --data demo/dataset --out demo/scores/from-random
+	$(APICAL) evaluate demo/from-simclr --data demo/dataset --out demo/scores/from-simclr
+	$(APICAL) compare demo/scores/from-random demo/scores/from-simclr
 
 test: $(READY)  ## All tests
 	$(BIN)/python -m pytest -n 2
@@ -44,6 +52,8 @@ bench: $(READY)  ## Every benchmark beside its rival
 	$(BIN)/python benchmarks/frames.py
 	$(BIN)/python benchmarks/phantom.py
 	$(BIN)/python benchmarks/pretrain.py
+	$(BIN)/python benchmarks/intervals.py
+	$(BIN)/python benchmarks/segmentation.py
 
 constraints: $(READY)  ## Pin every dependency anew
 	$(UV) pip compile --quiet --no-header --no-annotate --no-emit-index-url --universal --all-extras --python-version 3.11 pyproject.toml --output-file constraints.txt

@@ -15,6 +15,8 @@ import pytest
 
 from apical import registry
 from apical.version import VERSION
+from tests.tasks.painted import painted
+from tests.test_finetune import TINY
 
 
 def apical(*words: str) -> subprocess.CompletedProcess[str]:
@@ -54,6 +56,9 @@ def test_every_piece_is_listed() -> None:
         (("inspect", "/nowhere"), "no complete dataset"),
         (("ingest", "camsu", ".", "--out", "/tmp/x"), "Did you mean 'camus'"),
         (("phantom", "/tmp/x", "--layout", "camsu"), "Did you mean 'camus'"),
+        (("finetune", "lv_segmentation", "--out", "/tmp/x"), "Add --data DATASET"),
+        (("evaluate", "/nowhere", "--data", "/nowhere", "--out", "/tmp/x"), "no run.json"),
+        (("compare", "/nowhere", "/nowhere"), "no summary.json"),
     ],
 )
 def test_a_mishap_is_one_paragraph_and_exit_code_2(words: tuple[str, ...], expected: str) -> None:
@@ -72,6 +77,39 @@ def test_the_road_from_phantom_to_page(phantom_folder: Callable[..., Path], tmp_
     inspected = apical("inspect", str(out))
     assert inspected.returncode == 0, inspected.stderr
     assert (out / "inspect" / "index.html").is_file()
+
+
+@pytest.mark.parametrize(
+    ("command", "options"),
+    [
+        ("finetune", ["--data", "--init", "--network", "--labels", "--seed", "--recipe", "--resume"]),
+        ("evaluate", ["--data", "--out", "--split", "--which", "--batch-size"]),
+        ("compare", ["--figure", "--out"]),
+    ],
+)
+def test_help_of_a_command_names_its_options(command: str, options: list[str]) -> None:
+    answer = apical(command, "--help")
+    assert answer.returncode == 0
+    assert all(option in answer.stdout for option in options)
+
+
+def test_the_road_from_labels_to_a_comparison(tmp_path: Path) -> None:
+    data = painted(tmp_path / "dataset").folder
+    run, scores, table = (tmp_path / name for name in ("run", "scores", "table.json"))
+    words = ["finetune", "lv_segmentation", "--data", str(data), "--out", str(run), "--labels", "2"]
+    learnt = apical(*words, "--network", "unet", "--seed", "3", *TINY[1:])
+    assert learnt.returncode == 0, learnt.stderr
+    assert "from 8 labelled images of 2 patients" in learnt.stdout
+    assert "(synthetic data)" in learnt.stdout
+    words = ["evaluate", str(run), "--data", str(data), "--out", str(scores), "--device", "cpu"]
+    judged = apical(*words)
+    assert judged.returncode == 0, judged.stderr
+    assert "8 images of 2 patients" in judged.stdout
+    compared = apical("compare", str(scores), str(scores), "--out", str(table))
+    assert compared.returncode == 0, compared.stderr
+    assert "+0.0000 (+0.0000 to +0.0000)" in compared.stdout
+    assert table.is_file()
+    assert all("Research use only" in answer.stdout for answer in (learnt, judged, compared))
 
 
 @pytest.mark.parametrize("wait_s", [0.3, 0.8, 1.5])

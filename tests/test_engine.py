@@ -273,4 +273,6 @@ def test_a_score_that_does_not_get_better_ends_training_early(tmp_path: Path) ->
     fit(tmp_path, Measured(), epochs=6, patience=3)
     assert read_about(tmp_path / "best.safetensors")["epoch"] == 2
     assert read_about(tmp_path / "last.safetensors")["epoch"] == 5
-    assert same(fit(tmp_path, Measured(), epochs=6, patience=3), read_tensors(tmp_path / "last.safetensors")[0])
+    assert same(
+        fit(tmp_path, Measured(), epochs=6, patience=3), read_tensors(tmp_path / "last.safetensors")[0]
+    )

@@ -52,6 +52,7 @@ PARTS = {
     "finetuning",
     "finetuning_report",
     "frames",
+    "freezing",
     "labels",
     "learner",
     "lessons",

@@ -59,14 +59,8 @@ def test_a_run_says_what_it_is(finished: Run, dataset: Dataset) -> None:
 
 def test_a_run_leaves_weights_figures_and_a_page(finished: Run) -> None:
     left = {path.name for path in finished.folder.iterdir()}
-    assert left >= {
-        "config.yaml",
-        "run.json",
-        "metrics.jsonl",
-        "checkpoints",
-        "pretraining.png",
-        "index.html",
-    }
+    files = {"config.yaml", "run.json", "metrics.jsonl", "checkpoints", "pretraining.png", "index.html"}
+    assert left >= files
     assert "val_loss" in finished.metrics[-1]
     assert "knn_phase" in finished.metrics[-1]
     page = (finished.folder / "index.html").read_text()

@@ -12,11 +12,19 @@ from apical import registry
 from apical.config import read_config, read_recipe
 from apical.dataset import Dataset
 from apical.errors import ApicalError
+from apical.finetune import finetune
+from apical.finetuning import FinetuneConfig
 from apical.pretrain import pretrain
 from apical.pretraining import PretrainConfig
 from apical.recipes import recipe_path
 
-RECIPES = registry.names("recipes")
+TASKS = {
+    name: name.split("-")[0]
+    for name in registry.names("recipes")
+    if name.split("-")[0] in registry.names("tasks")
+}
+"""Recipes for fine-tuning, by name: TASK-WORD."""
+RECIPES = [name for name in registry.names("recipes") if name not in TASKS]
 TINY = [name for name in RECIPES if name.endswith("-tiny")]
 MUST_BE_SAID = {
     "method",
@@ -24,6 +32,22 @@ MUST_BE_SAID = {
     "init",
     "sampling",
     "views",
+    "optimiser",
+    "schedule",
+    "batch_size",
+    "epochs",
+}
+
+
+MUST_BE_SAID_FOR_A_TASK = {
+    "task",
+    "network",
+    "backbone",
+    "init",
+    "trains",
+    "size",
+    "view",
+    "consistency",
     "optimiser",
     "schedule",
     "batch_size",
@@ -110,3 +134,36 @@ def dino_file(path: Path) -> Path:
     net = VisionTransformer(patch_size=8, num_classes=0, embed_dim=384, depth=12, num_heads=6)
     torch.save(net.state_dict(), path)
     return path
+
+
+@pytest.mark.parametrize(("name", "task"), TASKS.items())
+def test_a_recipe_for_a_task_is_complete_and_fits(name: str, task: str) -> None:
+    config = read_config(FinetuneConfig, recipe_path(name), data="anywhere")
+    assert set(read_recipe(recipe_path(name))) >= MUST_BE_SAID_FOR_A_TASK
+    assert config.task.name == task
+    assert config.backbone.name in registry.load("networks", config.network.name).backbones
+
+
+@pytest.mark.parametrize(("name", "task"), TASKS.items())
+def test_a_recipe_for_a_task_is_known_by_its_word(name: str, task: str) -> None:
+    assert recipe_path(name.removeprefix(f"{task}-"), task) == recipe_path(name)
+
+
+@pytest.mark.parametrize("word", ["best", "tiny"])
+def test_our_recipe_for_the_ventricle_runs(
+    word: str, phantom_dataset: Callable[..., Dataset], tmp_path: Path
+) -> None:
+    few = ["epochs=1", "epoch_steps=2", "batch_size=2", "size=32", "precision=32"]
+    data = phantom_dataset("echonet_dynamic").folder
+    run = finetune("lv_segmentation", tmp_path / "run", data=data, recipe=word, overrides=few)
+    assert run.card.steps == 2
+
+
+def test_the_papers_recipe_has_the_papers_numbers() -> None:
+    deeplab = read_config(FinetuneConfig, recipe_path("paper", "lv_segmentation"), data="anywhere")
+    unet = read_config(FinetuneConfig, recipe_path("paper-unet", "lv_segmentation"), data="anywhere")
+    assert (deeplab.optimiser.name, deeplab.optimiser.lr, unet.optimiser.lr) == ("madgrad", 1e-4, 1e-5)
+    assert (deeplab.epochs, deeplab.batch_size, deeplab.size) == (50, 128, (224, 224))
+    assert deeplab.schedule.shape == "constant"
+    assert deeplab.labels_by == "image"
+    assert not deeplab.view.augmentations

@@ -1,7 +1,7 @@
 """apical: label-efficient echocardiography, from unlabelled clips and a handful of annotated patients to measurements.
 
-    files on disk ──ingest──▶ DATASET ──inspect──▶ pictures, counts and warnings
-                              ▲
+    files on disk ──ingest──▶ DATASET ──pretrain──▶ RUN ──finetune──▶ RUN ──evaluate──▶ SCORES ──compare──▶ a table
+                              ▲     └──inspect──▶ pictures, counts and warnings
                    phantom ───┘
 
 Every stage reads artifacts from disk and leaves an artifact on disk; its function has its file's name:

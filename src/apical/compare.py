@@ -12,7 +12,7 @@ import numpy as np
 import polars as pl
 
 from apical.errors import ApicalError, nearest
-from apical.scores import Scores
+from apical.scores import Scores, plain_values, readable
 from apical.statistics.holm import holm
 from apical.statistics.paired import Paired
 from apical.statistics.paired import compare as compare_columns
@@ -29,6 +29,8 @@ class Row:
     part: str
     """The structure, where there are several."""
     images: int
+    left_out: int
+    """Images in which one of them has no such figure: a distance, where nothing was found."""
     patients: int
     mean: float
     first_mean: float
@@ -76,7 +78,8 @@ def compare(folders: Sequence[Path], *, figure: str | None = None, out: Path | N
     )
     if out is not None:
         with whole_file(out) as part:
-            part.write_text(json.dumps(asdict(comparison), indent=1, allow_nan=True) + "\n", encoding="utf-8")
+            values = plain_values(asdict(comparison))
+            part.write_text(json.dumps(values, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     return comparison
 
 
@@ -86,19 +89,31 @@ def comparison_lines(comparison: Comparison) -> list[str]:
     width = max([len(_label(row)) for row in comparison.rows] + [len(comparison.first)])
     lines = [
         f"{comparison.figure} on {comparison.data}{kind}, compared with {comparison.first}:",
-        f"{'':<{width}}  images   mean    first    difference (95 % interval)           p       p (Holm)",
+        f"{'':<{width}}  images      mean     first  {'difference (95 % interval)':<31}       p  p (Holm)",
+        *(_line(row, width) for row in comparison.rows),
     ]
-    for row in comparison.rows:
-        gain = row.difference
-        lines.append(
-            f"{_label(row):<{width}}  {row.images:>6}  {row.mean:.4f}  {row.first_mean:.4f}  "
-            f"{gain.value:+.4f} ({gain.low:+.4f} to {gain.high:+.4f})  {gain.p:>8.4f}  {row.adjusted_p:>8.4f}"
-        )
+    left_out = [
+        f"{_label(row)}: {row.left_out} images left out, in which {comparison.figure} is not known of both."
+        for row in comparison.rows
+        if row.left_out
+    ]
     return [
         *lines,
+        *left_out,
         "Intervals: patients resampled 10,000 times (BCa). p: signs of whole patients flipped.",
         comparison.notice,
     ]
+
+
+def _line(row: Row, width: int) -> str:
+    gain = row.difference
+    value, low, high = (readable(each, "+.4f") for each in (gain.value, gain.low, gain.high))
+    mean, first = (readable(each, ".4f") for each in (row.mean, row.first_mean))
+    p, adjusted = (readable(each, ".4f") for each in (gain.p, row.adjusted_p))
+    interval = f"{value} ({low} to {high})"
+    return (
+        f"{_label(row):<{width}}  {row.images:>6}  {mean:>8}  {first:>8}  {interval:<31}{p:>8}  {adjusted:>8}"
+    )
 
 
 def _label(row: Row) -> str:
@@ -118,7 +133,8 @@ def _rows(first: Scores, other: Scores, name: str, figure: str) -> list[dict[str
     parts = [key for key in card.keys if key not in ("clip", "frame")]
     groups = joined.group_by(parts, maintain_order=True) if parts else [((), joined)]
     rows = []
-    for values, part in groups:
+    for values, whole in groups:
+        part = whole.filter(pl.all_horizontal(pl.col("other", figure).is_not_nan().fill_null(False)))
         theirs, ours = part["other"].to_numpy(), part[figure].to_numpy()
         difference = compare_columns(theirs, ours, part[card.cluster].to_list())
         rows.append(
@@ -126,9 +142,10 @@ def _rows(first: Scores, other: Scores, name: str, figure: str) -> list[dict[str
                 "name": name,
                 "part": ", ".join(map(str, values)),
                 "images": len(part),
+                "left_out": len(whole) - len(part),
                 "patients": part[card.cluster].n_unique(),
-                "mean": float(np.mean(theirs)),
-                "first_mean": float(np.mean(ours)),
+                "mean": float(np.mean(theirs)) if len(part) else np.nan,
+                "first_mean": float(np.mean(ours)) if len(part) else np.nan,
                 "difference": difference,
             }
         )
@@ -146,15 +163,21 @@ def _paired(first: Scores, other: Scores, figure: str) -> pl.DataFrame:
             seen=f"{other.card.task} on {other.card.data['title']}, {first.card.task} on {first.card.data['title']}",
             remedy="Evaluate both runs on the same dataset and split.",
         )
-    theirs = other.table.select(*keys, pl.col(figure).alias("other"))
-    joined = first.table.join(theirs, on=keys, how="inner", maintain_order="left")
-    shared = set(first.table[keys[-1]]) & set(other.table[keys[-1]])
-    expected = first.table.filter(pl.col(keys[-1]).is_in(list(shared)))
-    if len(joined) != len(expected) or joined.is_empty():
+    if figure not in other.card.figures:
+        raise ApicalError(
+            f"These scores have no figure '{figure}'",
+            where=str(other.folder),
+            remedy=nearest(figure, other.card.figures),
+        )
+    shared = list(set(first.table[keys[-1]]) & set(other.table[keys[-1]]))
+    ours, theirs = (each.table.filter(pl.col(keys[-1]).is_in(shared)) for each in (first, other))
+    named = theirs.select(*keys, pl.col(figure).alias("other"))
+    joined = ours.join(named, on=keys, how="inner", maintain_order="left")
+    if not len(joined) == len(ours) == len(theirs) or joined.is_empty():
         raise ApicalError(
             "These scores are not of the same images",
             where=str(other.folder),
-            seen=f"{len(joined)} of {len(expected)} rows in common",
+            seen=f"{len(joined)} rows in common, of {len(first.table)} and {len(other.table)}",
             remedy="Evaluate both runs on the same split.",
         )
     return joined

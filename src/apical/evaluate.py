@@ -15,6 +15,7 @@ from apical.dataset import Dataset
 from apical.errors import ApicalError, nearest
 from apical.evaluation_report import report_evaluation
 from apical.frames import FrameStore
+from apical.launch import device_named
 from apical.memory import enough_memory
 from apical.models import Model, model_of
 from apical.progress import progress
@@ -42,9 +43,7 @@ def evaluate(
 ) -> Scores:
     """Judge the run's model on all labelled images of a split, or of `all`, and write what was found into `out`."""
     trained, dataset, weights = Run.open(run), Dataset.open(data), _which(which)
-    where = torch.device(
-        "cuda" if device == "auto" and torch.cuda.is_available() else device.replace("auto", "cpu")
-    )
+    where = device_named(device)
     model = model_of(trained, weights, where)
     clips = _clips(dataset, split)
     examples = model.task.examples(dataset, clips)

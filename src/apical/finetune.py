@@ -7,6 +7,8 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from apical import registry
 from apical.config import PieceConfig, read_config, read_recipe
 from apical.dataset import Dataset
@@ -68,23 +70,43 @@ def _settled(
     dataset = Dataset.open(data_folder(settings, overrides))
     settings = {**kind.defaults, "task": {"name": task}, **settings}
     settings.setdefault("size", list(dataset.frame_size))
-    settings = {**settings, **_network_and_backbone(settings, _named(overrides))}
+    named = _named(overrides)
+    start = _backbone_of_start(named.get("init", settings.get("init", "random")), known)
+    settings = {**settings, **_network_and_backbone(settings, named, chosen["network"], start)}
     config = read_config(FinetuneConfig, overrides=overrides, **settings)
     _refuse_other_task(task, config.task.name)
     settled = kind.settled(config.task, dataset)
     return config.model_copy(update={"task": settled}), dataset
 
 
-def _network_and_backbone(settings: Mapping[str, Any], named: Mapping[str, str]) -> dict[str, Any]:
-    """Both, where one or none is named: the backbone is that of the run to start from, or the network's usual one."""
-    init = named.get("init", settings.get("init", "random"))
-    start = Run.open(Path(init)).config.get("backbone") if (Path(init) / "run.json").is_file() else None
-    backbone = settings.get("backbone") or start
-    if "backbone" in named:
-        backbone = {"name": named["backbone"]}
-    network = named.get("network") or settings.get("network") or _usual_network(backbone)
-    kind: type[Network] = registry.load("networks", _name_of(network))
-    return {"network": network, "backbone": backbone or dict(kind.default_backbone)}
+def _network_and_backbone(
+    settings: Mapping[str, Any], named: Mapping[str, str], network: str | None, start: Any
+) -> dict[str, Any]:
+    """Both: what a user named, then what the run to start from has, then the recipe's, then the usual ones."""
+    wanted = network or named.get("network")
+    backbone = {"name": named["backbone"]} if "backbone" in named else start
+    chosen = wanted or settings.get("network")
+    usual = settings.get("backbone")
+    if usual and not (wanted and wanted not in networks_for(_name_of(usual))):
+        backbone = backbone or usual
+    if chosen is None or (
+        wanted is None and backbone and _name_of(chosen) not in networks_for(_name_of(backbone))
+    ):
+        chosen = _usual_network(backbone)
+    kind: type[Network] = registry.load("networks", _name_of(chosen))
+    return {"network": chosen, "backbone": backbone or dict(kind.default_backbone)}
+
+
+def _backbone_of_start(init: str, known: Mapping[str, Any]) -> Any:
+    """The settings of the backbone of the run that training starts from, if it does from one.
+
+    Settings that were known for that very start, as those of a run that is repeated or resumed are, stay as they are.
+    """
+    if not (Path(init) / "run.json").is_file():
+        return None
+    if known.get("init") == init and "backbone" in known:
+        return known["backbone"]
+    return Run.open(Path(init)).config.get("backbone")
 
 
 def _usual_network(backbone: Any) -> str:
@@ -101,9 +123,21 @@ def _name_of(piece: Any) -> str:
 
 
 def _named(overrides: Sequence[str]) -> dict[str, str]:
-    """Overrides of whole settings, by name, where they are plain words."""
-    pairs = (override.partition("=") for override in overrides)
-    return {key.removesuffix(".name"): value for key, _, value in pairs if not value.startswith("{")}
+    """Which pieces are overridden, by the words or the tables that name them."""
+    pairs = [override.partition("=") for override in overrides]
+    words = {key.removesuffix(".name"): _word(value) for key, _, value in pairs}
+    return {key: word for key, word in words.items() if word}
+
+
+def _word(value: str) -> str:
+    """A plain word as it is, the name in a table; nothing where that can't be read, which is said later on."""
+    if not value.startswith("{"):
+        return value
+    try:
+        table = yaml.safe_load(value)
+    except yaml.YAMLError:
+        return ""
+    return str(table.get("name", ""))
 
 
 def _trained(draft: RunDraft, config: FinetuneConfig, dataset: Dataset, command: str) -> Run:

@@ -11,12 +11,14 @@ from apical.finetuning import Finetuning
 from apical.first_process import is_first_process
 from apical.models import model_of
 from apical.pictures.run_page import write_run_page
-from apical.pictures.run_sheet import draw_run
+from apical.pictures.run_sheet import Sheet, draw_run
 from apical.run import Run, RunCard
 
 __all__ = ["report_finetuning", "report_lines"]
 
 SHOWN = 12
+NOTHING = Sheet("", 0.0, lambda _axes: None)
+"""Where no image is watched."""
 MEANINGS = {
     "val_loss": "the task's loss on held-out patients",
     "val_dice": "overlap with the expert's mask on held-out images, at the size worked on; 1 is perfect",
@@ -28,7 +30,8 @@ def report_finetuning(run: Run, job: Finetuning) -> Path:
     title = f"{run.card.method} on {run.card.data['title']}"
     picture, page = run.folder / "finetuning.png", run.folder / "index.html"
     is_synthetic = bool(run.card.data["is_synthetic"])
-    draw_run(run.metrics, job.task.sheet(*_shown(run, job)), picture, title, is_synthetic)
+    sheet = NOTHING if job.watched.is_empty() else job.task.sheet(*_shown(run, job))
+    draw_run(run.metrics, sheet, picture, title, is_synthetic)
     write_run_page(
         page,
         title=title,
@@ -70,7 +73,7 @@ def _shown(run: Run, job: Finetuning) -> tuple[np.ndarray, torch.Tensor, torch.T
     places = np.unique(np.linspace(0, count - 1, min(SHOWN, count)).round().astype(np.int64))
     images = job.watched_images(places)
     answers = job.watched_answers.at(torch.from_numpy(places), None, job.config.size)
-    beliefs = model.beliefs(images).cpu() if count else answers
+    beliefs = model.beliefs(images).cpu()
     pixels = (images[:, 0].cpu().numpy() * 255).round().astype(np.uint8)
     return pixels, beliefs, answers
 

@@ -14,7 +14,7 @@ from apical.errors import ApicalError
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
 
-__all__ = ["Placement", "start"]
+__all__ = ["Placement", "device_named", "start"]
 
 
 class Placement(Config):
@@ -34,18 +34,21 @@ def start(placement: Placement) -> Fabric:
     """A Fabric on the devices that `placement`, or torchrun, names; with several, this starts the other processes."""
     from lightning_fabric import Fabric
 
-    if placement.device not in {"auto", "cpu"} and not _has(placement.device):
-        raise ApicalError(
-            f"This machine has no {placement.device} device", remedy="Take device=auto or device=cpu."
-        )
+    device = device_named(placement.device).type
     devices, nodes = _world(placement)
-    device = placement.device
-    if device == "auto":
-        device = "cuda" if torch.cuda.is_available() else "cpu"
     strategy = "ddp" if placement.strategy == "ddp" or devices * nodes > 1 else "auto"
     fabric = Fabric(accelerator=device, devices=devices, num_nodes=nodes, strategy=strategy)
     fabric.launch()
     return fabric
+
+
+def device_named(word: str) -> torch.device:
+    """The device of a kind that a user names; auto takes cuda where there is one, else the processor."""
+    if word == "auto":
+        word = "cuda" if torch.cuda.is_available() else "cpu"
+    if word != "cpu" and not _has(word):
+        raise ApicalError(f"This machine has no {word} device", remedy="Take device=auto or device=cpu.")
+    return torch.device(word)
 
 
 def _world(placement: Placement) -> tuple[int, int]:
@@ -57,4 +60,6 @@ def _world(placement: Placement) -> tuple[int, int]:
 
 
 def _has(device: str) -> bool:
-    return torch.cuda.is_available() if device == "cuda" else torch.backends.mps.is_available()
+    if device == "cuda":
+        return torch.cuda.is_available()
+    return device == "mps" and torch.backends.mps.is_available()

@@ -19,7 +19,7 @@ import polars as pl
 from apical.errors import ApicalError
 from apical.whole import whole_file
 
-__all__ = ["ScoreCard", "Scores"]
+__all__ = ["ScoreCard", "Scores", "plain_values", "readable"]
 
 SUMMARY, TABLE, FOUND = "summary.json", "scores.parquet", "masks.parquet"
 
@@ -82,25 +82,39 @@ class Scores:
                 rows.write_parquet(part)
         with whole_file(folder / SUMMARY) as part:
             part.write_text(
-                json.dumps(_plain(asdict(card)), indent=1, ensure_ascii=False) + "\n", encoding="utf-8"
+                json.dumps(plain_values(asdict(card)), indent=1, ensure_ascii=False) + "\n", encoding="utf-8"
             )
         return cls(folder, card)
 
     @cached_property
     def table(self) -> pl.DataFrame:
         """One row an image and structure."""
-        return pl.read_parquet(self.folder / TABLE)
+        return _table(self.folder / TABLE)
 
     @cached_property
     def found(self) -> pl.DataFrame:
         """The masks that were found, as run lengths at the source's size."""
-        return pl.read_parquet(self.folder / FOUND)
+        return _table(self.folder / FOUND)
 
 
-def _plain(value: Any) -> Any:
+def readable(value: float | None, form: str) -> str:
+    """A figure as tables show it: a dash for what is not known, which is null once it was written."""
+    return "–" if value is None or math.isnan(value) else format(value, form)
+
+
+def _table(path: Path) -> pl.DataFrame:
+    try:
+        return pl.read_parquet(path)
+    except (OSError, pl.exceptions.PolarsError):
+        raise ApicalError(
+            "This table of scores can't be read", where=str(path), remedy="Run 'apical evaluate' again."
+        ) from None
+
+
+def plain_values(value: Any) -> Any:
     """What JSON can hold: a figure that is not known is null."""
     if isinstance(value, Mapping):
-        return {key: _plain(inner) for key, inner in value.items()}
+        return {key: plain_values(inner) for key, inner in value.items()}
     if isinstance(value, list | tuple):
-        return [_plain(inner) for inner in value]
+        return [plain_values(inner) for inner in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol
 
-import torch
+from torch import Tensor
 
 from apical.backbones.base import BackboneConfig
-from apical.encoders import backbone_from
+from apical.encoders import BACKBONE, backbone_from
 from apical.networks.base import Network, NetworkConfig, network_from
 from apical.run import Run
 from apical.tasks.base import TaskConfig
 from apical.weights import WeightsCard, start_weights
 
 __all__ = ["Wishes", "start_network"]
+
+ALIKE = ("name", "structures", "head")
+"""Settings of a task and a network that must be the same for a decoder to mean the same."""
 
 
 class Wishes(Protocol):
@@ -46,18 +50,16 @@ def start_network(wishes: Wishes, num_outputs: int, *, goes_on: bool = False) ->
     if goes_on:
         return network, start_weights(backbone, wishes.backbone, "random")
     card = start_weights(backbone, wishes.backbone, wishes.init)
-    whole = _whole_network(wishes)
-    if whole is None:
-        return network, card
-    network.load_state_dict(whole)
-    return network, replace(card, num_tensors=len(whole))
+    decoder = _decoder(wishes, network)
+    network.load_state_dict({**network.state_dict(), **decoder})
+    return network, replace(card, num_tensors=card.num_tensors + len(decoder))
 
 
-def _whole_network(wishes: Wishes) -> dict[str, torch.Tensor] | None:
-    """The tensors of a run's whole network, where the run is one of the same network and task."""
+def _decoder(wishes: Wishes, network: Network) -> dict[str, Tensor]:
+    """The tensors of a run's decoder, where the run is one of the same network and task; else none."""
     folder = Path(wishes.init)
     if not (folder / "run.json").is_file():
-        return None
+        return {}
     run = Run.open(folder)
     mine: dict[str, Any] = {
         "task": wishes.task.model_dump(mode="json"),
@@ -67,6 +69,15 @@ def _whole_network(wishes: Wishes) -> dict[str, torch.Tensor] | None:
         run.config[key].get(inner) == value
         for key, settings in mine.items()
         for inner, value in settings.items()
-        if inner in ("name", "structures", "head", "widths")
+        if inner in ALIKE
     )
-    return run.weights() if is_same else None
+    theirs = _without_backbone(run.weights()) if is_same else {}
+    own = _without_backbone(network.state_dict())
+    fits = {name: each.shape for name, each in theirs.items()} == {
+        name: each.shape for name, each in own.items()
+    }
+    return theirs if fits else {}
+
+
+def _without_backbone(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    return {name: tensor for name, tensor in tensors.items() if not name.startswith(BACKBONE)}

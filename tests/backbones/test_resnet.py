@@ -99,3 +99,11 @@ def test_dropped_paths_are_drawn_in_training_only() -> None:
             if isinstance(module, nn.BatchNorm2d):
                 module.eval()
         assert not torch.equal(backbone(images).vector, backbone(images).vector)
+
+
+def test_narrower_stages_are_as_narrow_as_asked_and_nobody_publishes_them() -> None:
+    narrow = ours("resnet18", 32, widths=(8, 16, 24, 32))
+    assert narrow.num_features == 32
+    assert [each.shape[1] for each in narrow.pyramid(grey_images(1, 1, 32, 32))] == [64, 8, 16, 24, 32]
+    assert not narrow.published()
+    assert ours("resnet18", 32).published()

@@ -18,6 +18,7 @@ def page(folder: Path, **changes: object) -> str:
     given: dict[str, object] = {
         "title": "simclr on EchoNet-Dynamic",
         "picture": folder / "picture.png",
+        "picture_says": "Curves of training",
         "facts": [("Backbone", "resnet50 <from random>")],
         "figures": [("knn_phase", "0.947", "neighbours name the phase")],
         "notes": ["3 clips were left out & named"],

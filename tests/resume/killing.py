@@ -1,7 +1,7 @@
 """Trains the same run twice, once undisturbed and once killed again and again, and tells whether the weights agree.
 
-`python -m tests.resume.killing DATASET OUT KILLS SEED WORDS…`: the words are a method and its settings. What is slow
-to import is imported once; each start is a fork, so that the clock runs for training alone.
+`python -m tests.resume.killing DATASET OUT KILLS SEED WORDS…`: the words are a method or a task and its settings.
+What is slow to import is imported once; each start is a fork, so that the clock runs for training alone.
 """
 
 from __future__ import annotations
@@ -23,16 +23,18 @@ from torch import nn
 
 from apical import registry
 from apical.checkpoint import read_tensors
+from apical.finetune import finetune
 from apical.pretrain import pretrain
 from apical.run import Run
 
 RESULTS = ("last", "best")
 
 
-def warm_up(method: str) -> None:
+def warm_up(piece: str) -> None:
     """Do here what would otherwise be done at every start."""
-    for folder, name in [("methods", method), ("backbones", "vit_small"), ("optimisers", "adamw")]:
-        registry.load(folder, name)
+    folder = "tasks" if piece in registry.names("tasks") else "methods"
+    for kind, name in [(folder, piece), ("backbones", "vit_small"), ("optimisers", "adamw")]:
+        registry.load(kind, name)
     weight = nn.Parameter(torch.ones(2))
     optimiser = torch.optim.AdamW([weight])
     weight.grad = torch.ones(2)
@@ -40,19 +42,20 @@ def warm_up(method: str) -> None:
     matplotlib.figure.Figure().add_subplot()
 
 
-def begin(method: str, settings: list[str], data: Path, out: Path) -> int:
+def begin(piece: str, settings: list[str], data: Path, out: Path) -> int:
     """Start training in a process of its own, or go on with it; the process's number."""
     process = os.fork()
     if process:
         return process
-    pretrain(method, out, data=data, resume=True, overrides=settings)
+    stage = finetune if piece in registry.names("tasks") else pretrain
+    stage(piece, out, data=data, resume=True, overrides=settings)
     os._exit(0)
 
 
-def train(method: str, settings: list[str], data: Path, out: Path) -> float:
+def train(piece: str, settings: list[str], data: Path, out: Path) -> float:
     """Train to the end; how long it took."""
     began = time.monotonic()
-    process = begin(method, settings, data, out)
+    process = begin(piece, settings, data, out)
     assert os.waitpid(process, 0)[1] == 0, "training failed"
     return time.monotonic() - began
 
@@ -104,11 +107,11 @@ def _hash(tensor: torch.Tensor) -> str:
 def main() -> None:
     """Kill, resume, compare, and print what was found as JSON."""
     data, out, kills, seed = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4])
-    method, *settings = sys.argv[5:]
+    piece, *settings = sys.argv[5:]
     chance = random.Random(seed)
     torch.set_num_threads(1)
-    warm_up(method)
-    takes = train(method, settings, data, out / "whole")
+    warm_up(piece)
+    takes = train(piece, settings, data, out / "whole")
     whole = fingerprint(out / "whole")
     lines = count_lines(out / "whole" / "metrics.jsonl")
     steps_at_kill: list[int] = []
@@ -116,7 +119,7 @@ def main() -> None:
     finished = 0
     while len(steps_at_kill) < kills or not finished:
         run = out / f"killed{finished}"
-        process = begin(method, settings, data, run)
+        process = begin(piece, settings, data, run)
         metrics = run / "metrics.jsonl"
         seconds, line = draw_moment(chance, takes, count_lines(metrics), lines)
         if len(steps_at_kill) < kills and kill_after(seconds, process, line, metrics):

@@ -8,11 +8,13 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from apical import registry
 from apical.dataset import Dataset
+from tests.tasks.painted import painted
 
 ROOT = Path(__file__).parents[2]
 KILLS = 20
@@ -36,6 +38,22 @@ SMALL = {
     "dino": ["method.prototypes=32", "views.local.count=2", "views.local.size=16"],
     "simclr": ["method.projected_features=8"],
 }
+FINETUNING_KILLS = 5
+TAUGHT = [
+    "network=unet",
+    "backbone.width=4",
+    "size=32",
+    "labels=3",
+    "consistency.begin=0.2",
+    "average=0.9",
+    "batch_size=4",
+    "fewest_samples=12",
+    "epochs=3",
+    "precision=32",
+    "log_every=1",
+    "checkpoint_seconds=0",
+    "device=cpu",
+]
 GROUPS = {"dino": ("wide", "other_wide")}
 
 
@@ -45,23 +63,27 @@ def test_a_killed_run_ends_with_the_very_weights_of_one_that_was_not(
 ) -> None:
     sizes = [f"views.{group}.size=32" for group in GROUPS.get(method, ("pair",))]
     words = [method, *TINY, *SMALL.get(method, []), *sizes]
+    found = killed_and_resumed(words, phantom_dataset("echonet_dynamic").folder, tmp_path, KILLS)
+    assert found["differing"] == []
+    assert len(found["steps_at_kill"]) == KILLS
+    assert len(set(found["steps_at_kill"])) > 3, "the kills should come at different moments"
+
+
+@pytest.mark.parametrize("task", registry.names("tasks"))
+def test_a_killed_finetuning_with_a_teacher_does_too(task: str, tmp_path: Path) -> None:
+    data = painted(tmp_path / "dataset").folder
+    found = killed_and_resumed([task, *TAUGHT], data, tmp_path, FINETUNING_KILLS)
+    assert found["differing"] == []
+    assert len(set(found["steps_at_kill"])) > 1, "the kills should come at different moments"
+
+
+def killed_and_resumed(words: list[str], data: Path, out: Path, kills: int) -> dict[str, Any]:
+    """What `killing` found."""
     seed = os.environ.get("APICAL_KILL_SEED", "0")
-    data = phantom_dataset("echonet_dynamic").folder
-    command = [
-        sys.executable,
-        "-m",
-        "tests.resume.killing",
-        str(data),
-        str(tmp_path),
-        str(KILLS),
-        seed,
-        *words,
-    ]
+    command = [sys.executable, "-m", "tests.resume.killing", str(data), str(out), str(kills), seed, *words]
     answer = subprocess.run(
         command, cwd=ROOT, capture_output=True, text=True, env={**os.environ, "OMP_NUM_THREADS": "1"}
     )
     assert answer.returncode == 0, answer.stderr[-2000:]
-    found = json.loads(answer.stdout)
-    assert found["differing"] == []
-    assert len(found["steps_at_kill"]) == KILLS
-    assert len(set(found["steps_at_kill"])) > 3, "the kills should come at different moments"
+    found: dict[str, Any] = json.loads(answer.stdout)
+    return found

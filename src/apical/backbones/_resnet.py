@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar, Literal
 
 import timm
-from pydantic import Field
+from pydantic import Field, PositiveInt
 from torch import Tensor
 
 from apical.backbones._convolutional import ConvolutionalBackbone
@@ -22,6 +22,8 @@ class ResNetConfig(BackboneConfig):
 
     stride: Literal[8, 16, 32] = 8
     """Pixels to one place of the map: below 32 the last stages widen their kernels' reach instead of striding."""
+    widths: tuple[PositiveInt, PositiveInt, PositiveInt, PositiveInt] = (64, 128, 256, 512)
+    """Features of the four stages. Narrower late ones cost a processor far less, and small images lose little."""
     drop_path: float = Field(default=0.0, ge=0, lt=1)
     """How often the last block is left out in training; earlier ones less, the first never."""
     zero_init: bool = False
@@ -53,7 +55,8 @@ class ResNet(ConvolutionalBackbone):
 
     def published(self) -> Mapping[str, Published]:
         """The first ImageNet weights of torchvision, which the papers started from."""
-        return {"imagenet": from_timm(f"{self.config.name}.tv_in1k")}
+        is_theirs = self.config.widths == ResNetConfig.model_fields["widths"].default
+        return {"imagenet": from_timm(f"{self.config.name}.tv_in1k")} if is_theirs else {}
 
     def adopted(self, tensors: Mapping[str, Tensor], scale: Scale) -> dict[str, Tensor]:
         """Tensors as torchvision and timm name them, three channels in."""
@@ -68,6 +71,7 @@ def timm_net(config: ResNetConfig) -> Any:
         in_chans=1,
         num_classes=0,
         output_stride=config.stride,
+        channels=config.widths,
         drop_path_rate=config.drop_path,
         zero_init_last=config.zero_init,
     )

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from apical.pictures.run_sheet import NOTICE
+from apical.scores import readable
 from apical.statistics.agreement import agreement
 
 if TYPE_CHECKING:
@@ -49,7 +50,8 @@ def _draw_scatter(axes: Axes, panel: Compared) -> None:
     low, high = float(both.min()), float(both.max())
     axes.plot([low, high], [low, high], color=FAINT, linewidth=1)
     axes.plot(panel.reference, panel.measured, "o", color=POINT, markersize=3.5, alpha=0.7)
-    axes.set_title(f"{panel.title}   r {found.correlation:.2f}   n {found.n}", loc="left", fontsize=9)
+    correlation = readable(found.correlation, ".2f")
+    axes.set_title(f"{panel.title}   r {correlation}   n {found.n}", loc="left", fontsize=9)
     axes.set_xlabel(f"expert ({panel.unit})", fontsize=8)
     axes.set_ylabel(f"model ({panel.unit})", fontsize=8)
     _tidy(axes)
@@ -63,8 +65,8 @@ def _draw_differences(axes: Axes, panel: Compared) -> None:
         axes.axhline(limit, color=LIMIT, linewidth=1, linestyle=(0, (4, 3)))
     means = (panel.measured + panel.reference) / 2
     axes.plot(means, panel.measured - panel.reference, "o", color=POINT, markersize=3.5, alpha=0.7)
-    title = f"bias {found.bias:+.1f}, limits {found.low:+.1f} to {found.high:+.1f} {panel.unit}"
-    axes.set_title(title, loc="left", fontsize=9)
+    bias, low, high = (readable(value, "+.1f") for value in (found.bias, found.low, found.high))
+    axes.set_title(f"bias {bias}, limits {low} to {high} {panel.unit}", loc="left", fontsize=9)
     axes.set_xlabel(f"mean of both ({panel.unit})", fontsize=8)
     axes.set_ylabel("model minus expert", fontsize=8)
     _tidy(axes)

@@ -87,7 +87,7 @@ def _tile_height(overlays: Sequence[Overlay]) -> float:
 def _draw_tile(axes: Axes, overlay: Overlay, left: float, top: float) -> None:
     extent = (left, left + 1, top + overlay.height, top)
     axes.imshow(overlay.pixels, cmap="gray", vmin=0, vmax=255, extent=extent, interpolation="bilinear")
-    for structure, mask in overlay.found.items():
+    for structure, mask in reversed(list(overlay.found.items())):  # the first one comes to lie on top
         red, green, blue = (level / 255 for level in CONTOUR_COLOURS.get(structure, (255, 255, 255)))
         _draw_contour(axes, mask, extent, (red, green, blue), "solid")
     for mask in overlay.truth.values():
@@ -99,10 +99,11 @@ def _draw_tile(axes: Axes, overlay: Overlay, left: float, top: float) -> None:
 def _draw_contour(
     axes: Axes, mask: Mask, extent: tuple[float, float, float, float], colour: object, style: object
 ) -> None:
-    if not mask.any() or mask.all():
+    if not mask.any():
         return
     left, right, bottom, top = extent
     height, width = mask.shape
-    x = left + (np.arange(width) + 0.5) * (right - left) / width
-    y = top + (np.arange(height) + 0.5) * (bottom - top) / height
-    axes.contour(x, y, mask, levels=[0.5], colors=[colour], linewidths=1.1, linestyles=[style])
+    framed = np.pad(mask, 1)  # so that contours are closed at the image's border
+    x = left + (np.arange(-1, width + 1) + 0.5) * (right - left) / width
+    y = top + (np.arange(-1, height + 1) + 0.5) * (bottom - top) / height
+    axes.contour(x, y, framed, levels=[0.5], colors=[colour], linewidths=1.1, linestyles=[style])

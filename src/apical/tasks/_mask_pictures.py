@@ -31,7 +31,9 @@ def draw_scores(
     drawn = _draw_examples(dataset, scores, found, main, folder)
     groups = {
         f"{structure}, {phase or 'no phase'}": part["dice"].to_numpy()
-        for (structure, phase), part in scores.group_by("structure", "phase", maintain_order=True)
+        for (structure, phase), part in scores.sort(_rank(scores), "phase", maintain_order=True).group_by(
+            "structure", "phase", maintain_order=True
+        )
     }
     draw_distribution(groups, folder / "dice.png", f"Dice of each image. {note}".strip())
     drawn["dice.png"] = "Dice of each image, by structure and phase"
@@ -45,10 +47,16 @@ def draw_scores(
     return drawn
 
 
+def _rank(scores: pl.DataFrame) -> pl.Expr:
+    """Structures in the order in which they first come."""
+    names = scores["structure"].unique(maintain_order=True)
+    return pl.col("structure").replace_strict(dict(zip(names, range(len(names)), strict=True)))
+
+
 def _panels(fractions: pl.DataFrame, unit: str) -> list[Compared]:
     """Of one plane, or of two where there are both."""
     views = fractions["echo_view"].unique().to_list()
-    view = next((name for name in ("both", "a4c", "a2c") if name in views), None)
+    view = next((name for name in ("both", "a4c", "a2c") if name in views), "")
     rows = fractions.filter(pl.col("echo_view") == view)
     if len(rows) < 2:
         return []

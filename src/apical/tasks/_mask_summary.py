@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from apical.scores import readable
 from apical.statistics.bootstrap import mean_interval, ratio_interval
 from apical.tasks._ejection import agreements, ejection_fractions
 
@@ -41,23 +42,40 @@ def summary_lines(summary: Summary) -> list[str]:
     for structure, phases in summary["structures"].items():
         for phase, part in phases.items():
             lines.append(_line(structure, phase, part))
-    for what, one in summary["agreement"].items():
-        unit = "points" if what.startswith("ef") else "ml"
-        lines.append(
-            f"{what}: bias {one['bias']:+.1f} {unit}, limits {one['low']:+.1f} to {one['high']:+.1f}, "
-            f"mean absolute error {one['mean_absolute_error']:.1f}, r {one['correlation']:.2f} (n {one['n']})"
-        )
+    lines += [_agreement_line(summary, what, one) for what, one in summary["agreement"].items()]
+    for structure, phases in summary["structures"].items():
+        if count := phases["all"]["found_nothing"]:
+            images = phases["all"]["images"]
+            lines.append(
+                f"Nothing was found of {structure} in {count} of {images} images: Dice 0, no distance."
+            )
     return lines
 
 
-def _line(structure: str, phase: str, part: Mapping[str, Any]) -> str:
-    dice, hd95, asd, pooled = (part[name] for name in ("dice", "hd95", "asd", "pooled_dice"))
-    interval = f"{dice['low']:.4f} to {dice['high']:.4f}"
-    unit = part["unit"]
+def _agreement_line(summary: Summary, what: str, one: Mapping[str, Any]) -> str:
+    unit = "points" if what.startswith("ef") else _volume_unit(summary)
+    bias, low, high = (readable(one[name], "+.1f") for name in ("bias", "low", "high"))
+    error, correlation = readable(one["mean_absolute_error"], ".1f"), readable(one["correlation"], ".2f")
     return (
-        f"{structure + ', ' + phase:<18}{part['images']:>7}  "
-        f"{dice['mean']:.4f} ({dice['sd']:.3f})  {interval:<18}"
-        f"{hd95['mean']:>6.2f} {unit} {asd['mean']:>6.2f} {unit}  {pooled['value']:.4f}"
+        f"{what}: bias {bias} {unit}, limits {low} to {high}, "
+        f"mean absolute error {error}, r {correlation} (n {one['n']})"
+    )
+
+
+def _volume_unit(summary: Summary) -> str:
+    """Discs are in pixels where the spacing is unknown."""
+    units = {part["unit"] for phases in summary["structures"].values() for part in phases.values()}
+    return "ml" if units == {"mm"} else "px³ / 1000"
+
+
+def _line(structure: str, phase: str, part: Mapping[str, Any]) -> str:
+    dice, unit = part["dice"], part["unit"]
+    spread = f"{readable(dice['mean'], '.4f')} ({readable(dice['sd'], '.3f')})"
+    interval = f"{readable(dice['low'], '.4f')} to {readable(dice['high'], '.4f')}"
+    hd95, asd = (f"{readable(part[name]['mean'], '.2f')} {unit}" for name in ("hd95", "asd"))
+    return (
+        f"{structure + ', ' + phase:<18}{part['images']:>7}  {spread:<16}{interval:<18}{hd95:>9}{asd:>10}  "
+        f"{readable(part['pooled_dice']['value'], '.4f')}"
     )
 
 
@@ -68,7 +86,7 @@ def _of(rows: pl.DataFrame, figures: Sequence[str]) -> dict[str, Any]:
         "images": len(rows),
         "patients": rows["patient"].n_unique(),
         "unit": rows["unit"][0],
-        "found_nothing": int((rows["found_area"] == 0).sum()),
+        "found_nothing": int(((rows["found_area"] == 0) & (rows["true_area"] > 0)).sum()),
         **{name: _figure(rows, name) for name in figures},
         "pooled_dice": asdict(pooled),
     }
