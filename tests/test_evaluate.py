@@ -150,7 +150,7 @@ def test_masks_that_were_found_are_kept_at_the_sources_size(scores: Scores, data
 
 @pytest.mark.parametrize(
     ("split", "images", "remark"),
-    [("train", 20, "trained on"), ("all", 32, "trained on"), ("val", 4, "a little too good")],
+    [("train", 20, "trained on"), ("all", 32, "trained on")],
 )
 @pytest.mark.usefixtures("without_pictures")
 def test_figures_that_flatter_are_remarked_on(
@@ -168,16 +168,40 @@ def test_other_data_are_not_remarked_on(run: Run, tmp_path: Path) -> None:
     assert not judged(run, other, tmp_path / "scores", split="all").card.remarks
 
 
+def altered(run: Run, folder: Path, **card: Any) -> Run:
+    """The same run with something else on its card."""
+    folder.mkdir()
+    (folder / "checkpoints").symlink_to(run.folder / "checkpoints")
+    (folder / "config.yaml").write_text((run.folder / "config.yaml").read_text())
+    written = json.loads((run.folder / "run.json").read_text())
+    (folder / "run.json").write_text(json.dumps({**written, **card}))
+    return Run.open(folder)
+
+
 @pytest.mark.usefixtures("without_pictures")
 def test_a_run_that_is_not_finished_is_remarked_on(run: Run, dataset: Dataset, tmp_path: Path) -> None:
-    unfinished = tmp_path / "run"
-    unfinished.mkdir()
-    for name in ("config.yaml", "checkpoints"):
-        (unfinished / name).symlink_to(run.folder / name)
-    card = json.loads((run.folder / "run.json").read_text())
-    (unfinished / "run.json").write_text(json.dumps({**card, "is_finished": False}))
-    scores = judged(Run.open(unfinished), dataset, tmp_path / "scores", which="last")
+    unfinished = altered(run, tmp_path / "run", is_finished=False)
+    scores = judged(unfinished, dataset, tmp_path / "scores", which="last")
     assert scores.card.remarks == ("The run is not finished",)
+
+
+@pytest.mark.usefixtures("without_pictures")
+def test_a_checkpoint_chosen_on_the_split_is_remarked_on(run: Run, dataset: Dataset, tmp_path: Path) -> None:
+    assert not judged(run, dataset, tmp_path / "last", split="val").card.remarks
+    chosen = altered(run, tmp_path / "run")
+    settings = chosen.folder / "config.yaml"
+    settings.write_text(settings.read_text().replace("score: last", "score: val_dice"))
+    remarks = judged(Run.open(chosen.folder), dataset, tmp_path / "scores", split="val").card.remarks
+    assert "a little too good" in " ".join(remarks)
+
+
+@pytest.mark.usefixtures("without_pictures")
+def test_images_that_were_prepared_otherwise_are_remarked_on(
+    run: Run, dataset: Dataset, tmp_path: Path
+) -> None:
+    other = {**run.card.data, "preprocessing": {**dataset.card.preprocessing, "fit": "another"}}
+    remarks = judged(altered(run, tmp_path / "run", data=other), dataset, tmp_path / "scores").card.remarks
+    assert remarks == ("These images were prepared otherwise than those learnt from: fit",)
 
 
 def test_where_nothing_is_found_all_is_written_and_drawn_all_the_same(

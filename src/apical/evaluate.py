@@ -27,6 +27,8 @@ __all__ = ["evaluate"]
 
 SPLITS = ("train", "val", "test", "none")
 ALL = "all"
+SHOWS = ("fit", "crops_to_sector", "blanks_outside_sector")
+"""Settings of ingest that decide what of the heart lies where in a frame."""
 Which = Literal["last", "best"]
 WHICH: tuple[Which, ...] = ("best", "last")
 
@@ -164,10 +166,16 @@ def _remarks(run: Run, dataset: Dataset, split: str) -> tuple[str, ...]:
     remarks = []
     if is_same and split in {"train", "none", ALL}:
         remarks.append("These images are, at least in part, those that the model was trained on")
-    if is_same and split == "val":
-        remarks.append(
-            "Training was watched on this split: choices made by it make its figures a little too good"
-        )
+    if is_same and split == "val" and run.config["score"] != "last":
+        remarks.append("The checkpoint was chosen on this split, which makes its figures a little too good")
+    if others := _prepared_otherwise(run, dataset):
+        remarks.append(f"These images were prepared otherwise than those learnt from: {', '.join(others)}")
     if not run.card.is_finished:
         remarks.append("The run is not finished")
     return tuple(remarks)
+
+
+def _prepared_otherwise(run: Run, dataset: Dataset) -> list[str]:
+    """Settings of ingest that change what a frame shows, where they are not those of the training data."""
+    there, here = run.card.data.get("preprocessing", {}), dataset.card.preprocessing
+    return [name for name in SHOWS if name in there and there[name] != here.get(name)]

@@ -90,6 +90,7 @@ def run_card(
             "citation": data.citation,
             "is_synthetic": data.is_synthetic,
             "content_sha256": data.content_sha256,
+            "preprocessing": dict(data.preprocessing),
             **counts,
         },
         licences=tuple(f"{what}: {licence}" for what, licence in terms if licence),
