@@ -36,7 +36,6 @@ SETTINGS = [
 LEARNT = [
     SETTINGS[0],
     "network=linear",
-    "task.dice=0",
     "size=32",
     "batch_size=8",
     "fewest_samples=16",

@@ -91,8 +91,7 @@ def _facts(card: RunCard, job: Finetuning) -> list[tuple[str, str]]:
         ("Terms", "; ".join(card.licences)),
         (
             "Network",
-            f"{config.network.name} on {config.backbone.name}, "
-            f"from {config.init} ({job.start.num_tensors} tensors taken)",
+            f"{config.network.name} on {config.backbone.name}, from {config.init}{_tensors_taken(job)}",
         ),
         (
             "Training",
@@ -100,6 +99,11 @@ def _facts(card: RunCard, job: Finetuning) -> list[tuple[str, str]]:
         ),
         ("Repeat it", card.command),
     ]
+
+
+def _tensors_taken(job: Finetuning) -> str:
+    """Known where this start has read them: a resumed run has its own weights already."""
+    return f" ({job.start.num_tensors} tensors taken)" if job.start.num_tensors else ""
 
 
 def _meaning(name: str) -> str:

@@ -70,6 +70,19 @@ def test_the_heads_are_the_papers() -> None:
     assert [tuple(weight.shape) for weight in byol.predictor.parameters()] == [(4096, 256), *shapes[1:]]
 
 
+def test_a_norm_at_the_projectors_end_takes_away_what_all_embeddings_share() -> None:
+    batch = noise(BYOL.default_views(SIZE))
+    plain, normed = method(), method(norm_output=True)
+    with torch.no_grad():
+        for byol in (plain, normed):
+            last = byol.projector[3], byol.teacher_projector[3]
+            for layer in last:
+                assert isinstance(layer, nn.Linear)
+                layer.bias.add_(10)
+    assert plain(batch, FIRST)["spread"] < 0.5 < 0.9 < normed(batch, FIRST)["spread"]
+    assert sum(weight.numel() for weight in normed.parameters()) == sum(w.numel() for w in plain.parameters())
+
+
 def test_the_teacher_begins_as_the_student_and_the_encoder_is_the_student() -> None:
     byol = method()
     assert byol.encoder is byol.backbone

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from apical.backbones.base import Backbone
 from apical.batch import Batch
 from apical.methods._dino_head import DinoHead
+from apical.methods._spread import spread
 from apical.methods.dino import Dino, DinoConfig, cross_entropy
 from apical.moment import Moment
 from tests.methods.tiny import FIRST, SIZE, Tiny, noise, part_of
@@ -177,6 +178,20 @@ def test_prototypes_are_directions_of_length_one_unless_told_otherwise() -> None
         assert head(torch.rand(5, 8)).abs().max() <= 1
     assert not head.prototypes.length.requires_grad
     assert DinoHead((8, 32, 16), K, fixed_length=False).prototypes.length.requires_grad
+
+
+def test_norms_in_the_head_take_away_what_all_images_share() -> None:
+    vectors = torch.rand(64, 8) + 50  # as after a rectifier and a mean: nearly one direction
+    torch.manual_seed(0)
+    plain, normed = (DinoHead((8, 32, 16), K, fixed_length=True, norm=norm) for norm in (False, True))
+    assert spread(plain.bottleneck(vectors)) < 0.1 < 0.5 < spread(normed.bottleneck(vectors))
+
+
+def test_norms_in_the_head_learn_with_it_and_are_followed_by_the_teacher() -> None:
+    dino = method(norm_in_head=True)
+    dino(batch(), FIRST)["loss"].backward()
+    assert all(weight.grad is not None for weight in dino.head.layers.parameters())
+    assert [type(part) for part in dino.teacher_head.layers] == [type(part) for part in dino.head.layers]
 
 
 @pytest.mark.parametrize(("collapse", "entropy"), [("one prototype", 0.0), ("all prototypes", math.log(K))])

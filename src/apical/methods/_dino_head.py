@@ -29,14 +29,19 @@ class Prototypes(nn.Module):
 class DinoHead(nn.Module):
     """`bottleneck` takes vectors (B, D) to points of length 1, `prototypes` takes those to scores (B, K)."""
 
-    def __init__(self, widths: tuple[int, int, int], prototypes: int, fixed_length: bool) -> None:
-        """`widths`: features of the vectors, between the layers, and of the points."""
+    def __init__(
+        self, widths: tuple[int, int, int], prototypes: int, fixed_length: bool, norm: bool = False
+    ) -> None:
+        """`widths`: features of the vectors, between the layers, and of the points; `norm`: between the layers."""
         super().__init__()
         features, hidden, bottleneck = widths
+        norms = [[nn.BatchNorm1d(hidden)] if norm else [] for _ in range(2)]
         self.layers = nn.Sequential(
             nn.Linear(features, hidden),
+            *norms[0],
             nn.GELU(),
             nn.Linear(hidden, hidden),
+            *norms[1],
             nn.GELU(),
             nn.Linear(hidden, bottleneck),
         )

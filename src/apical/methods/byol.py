@@ -11,7 +11,7 @@ from typing import Any, ClassVar, Literal
 
 import torch
 from pydantic import Field
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 
 from apical.backbones.base import Backbone
@@ -36,6 +36,8 @@ class BYOLConfig(PieceConfig):
     """Features between the layers of the projector and of the predictor."""
     projected_features: int = Field(default=256, gt=0)
     """Features that are foretold."""
+    norm_output: bool = False
+    """End the projector in a batch norm, which takes away what all embeddings share; the paper has none there."""
     teacher_momentum: float = Field(default=0.996, ge=0, le=1)
     """How much of the teacher stays at the first step; it rises to 1 along half a cosine."""
 
@@ -55,6 +57,10 @@ class BYOL(Method):
         super().__init__(config, backbone)
         features, hidden, out = backbone.num_features, config.hidden_features, config.projected_features
         self.projector = projector([features, hidden, out], norm=True, last_bias=True)
+        if config.norm_output:
+            # As in SimSiam and MoCo v3. Else most of the loss falls by foretelling the direction that all embeddings
+            # have in common, and small nets forget what they saw at first.
+            self.projector.append(nn.BatchNorm1d(out, affine=False))
         self.predictor = projector([out, hidden, out], norm=True, last_bias=True)
         self.teacher_backbone = teacher_of(self.backbone)
         self.teacher_projector = teacher_of(self.projector)

@@ -44,6 +44,8 @@ class DinoConfig(PieceConfig):
     """Features between the head's layers."""
     bottleneck_features: int = Field(default=256, gt=0)
     """Features that are compared with the prototypes."""
+    norm_in_head: bool = False
+    """Batch norms between the head's layers, which take away what all images share; the paper has none for ViTs."""
     norm_last_layer: bool = True
     """Keep the prototypes' lengths at 1: steadier, at times a little less accurate."""
     freeze_last_layer_epochs: int = Field(default=1, ge=0)
@@ -98,7 +100,9 @@ class Dino(Method):
     def __init__(self, config: DinoConfig, backbone: Backbone) -> None:
         super().__init__(config, backbone)
         widths = backbone.num_features, config.hidden_features, config.bottleneck_features
-        self.head = DinoHead(widths, config.prototypes, fixed_length=config.norm_last_layer)
+        self.head = DinoHead(
+            widths, config.prototypes, fixed_length=config.norm_last_layer, norm=config.norm_in_head
+        )
         self.teacher_backbone = teacher_of(self.backbone)
         self.teacher_head = teacher_of(self.head)
         self.register_buffer("centre", torch.zeros(config.prototypes))

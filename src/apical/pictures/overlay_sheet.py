@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from apical.pictures.montage import CONTOUR_COLOURS
+from apical.pictures.run_sheet import NOTICE
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -76,6 +77,7 @@ def draw_overlay_file(overlays: Sequence[Overlay], path: Path, title: str) -> No
     figure = Figure(figsize=(WIDTH, height + HEADING))
     share = HEADING / (height + HEADING)
     figure.text(0.008, 1 - share / 2, f"{title}  {EXPLANATION}", fontsize=9, va="center")
+    figure.text(0.992, 1 - share / 2, NOTICE, fontsize=7, color=CAPTION, va="center", ha="right")
     draw_overlays(overlays, figure.add_axes((0, 0, 1, 1 - share)))
     figure.savefig(path, dpi=110)
 

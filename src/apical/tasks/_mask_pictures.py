@@ -38,6 +38,7 @@ def draw_scores(
     draw_distribution(groups, folder / "dice.png", f"Dice of each image. {note}".strip())
     drawn["dice.png"] = "Dice of each image, by structure and phase"
     fractions = ejection_fractions(scores)
+    (folder / "agreement.png").unlink(missing_ok=True)  # of an earlier evaluation
     panels = _panels(fractions, str(scores["unit"][0]))
     if panels:
         draw_agreement(panels, folder / "agreement.png", note)
@@ -79,10 +80,13 @@ def _draw_examples(
     count = len(ranked)
     middle = max(0, count // 2 - EACH // 2)
     parts = {"worst": ranked[:EACH], "median": ranked[middle : middle + EACH], "best": ranked[-EACH:]}
+    synthetic = " Synthetic data." if dataset.card.is_synthetic else ""
     drawn = {}
     for name, rows in parts.items():
         overlays = [_overlay(dataset, row, found) for row in rows.iter_rows(named=True)]
-        draw_overlay_file(overlays, folder / f"{name}.png", f"{name.capitalize()} images by Dice of {main}.")
+        draw_overlay_file(
+            overlays, folder / f"{name}.png", f"{name.capitalize()} images by Dice of {main}.{synthetic}"
+        )
         drawn[f"{name}.png"] = f"The {name} images by Dice of {main}"
     return drawn
 

@@ -16,6 +16,7 @@ from torch import Tensor
 from apical import registry
 from apical.dataset import Dataset
 from apical.errors import ApicalError
+from apical.gathering import gather
 from apical.pictures.overlay_sheet import EXPLANATION, Overlay, draw_overlays, overlay_proportion
 from apical.pictures.run_sheet import Sheet
 from apical.tasks._mask_answers import MaskAnswers, as_shown, traced_images
@@ -61,7 +62,7 @@ DEFAULTS: Mapping[str, Any] = {
         },
     },
 }
-"""As in the recipe `lv_segmentation-best`, but for what is learnt from unlabelled images."""
+"""As in the recipe `lv_segmentation-best`."""
 
 
 class LVSegmentationConfig(TaskConfig):
@@ -209,7 +210,8 @@ def dice_of(found: npt.NDArray[np.bool_], truth: npt.NDArray[np.bool_]) -> float
 
 
 def soft_dice(beliefs: Tensor, truths: Tensor) -> Tensor:
-    """Dice of probabilities and shares (B, S, H, W), over the whole batch: (S,)."""
+    """Dice of probabilities and shares (B, S, H, W), over the whole batch of all devices: (S,)."""
     axes = (0, 2, 3)
-    shared, both = (beliefs * truths).sum(axes), beliefs.sum(axes) + truths.sum(axes)
-    return (2 * shared + SMOOTH) / (both + SMOOTH)
+    sums = torch.stack([(beliefs * truths).sum(axes), beliefs.sum(axes) + truths.sum(axes)])
+    shared, both = gather(sums[None]).sum(dim=0).unbind()
+    return (2 * shared + SMOOTH).div(both + SMOOTH)
