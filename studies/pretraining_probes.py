@@ -1,9 +1,10 @@
 """What frozen features tell of patients that training never saw: an encoder comes in, figures go out.
 
-Phase: 20 nearest neighbours among the training patients' traced frames. Ventricle: a ridge regression from each cell of
-the last map to the pixels that the cell covers, learnt from the traces of some patients, scored by Dice on all
-held-out patients. Its strength and the cut
-between ventricle and rest are chosen on the labelled patients alone, half by half.
+By 20 nearest neighbours among the training patients' traced frames, as the monitor of a run does it: the phase, and in
+which third the ventricle's area lies, which needs no other frame to be right. By neighbours of how a patient's two
+frames differ: the third of the ejection fraction. Ventricle: a ridge regression from each cell of the last map to the
+pixels that the cell covers, learnt from the traces of some patients, scored by Dice on all held-out patients. Its
+strength and the cut between ventricle and rest are chosen on the labelled patients alone, half by half.
 """
 
 from __future__ import annotations
@@ -57,6 +58,10 @@ class Traced:
     """(N, H, W), bool: the left ventricle."""
     phases: Tensor
     """(N,): 0 is end-diastole, 1 end-systole."""
+    areas: Tensor
+    """(N,): the third, by the training patients' frames, in which the share of pixels lies that is ventricle."""
+    ejections: Tensor
+    """(N,): the third in which the patient's ejection fraction lies."""
     patients: npt.NDArray[np.str_]
     """(N,)"""
     is_held_out: Tensor
@@ -66,20 +71,28 @@ class Traced:
 def traced(dataset: Dataset, size: int) -> Traced:
     """All traced frames, scaled to `size` pixels."""
     clips = dataset.usable_clips.with_row_index("row")
-    traces = dataset.traces.filter(pl.col("structure") == "lv").join(
-        clips.select("clip", "row", "patient", "split"), on="clip"
-    )
+    kept = clips.select("clip", "row", "patient", "split", "ef_percent")
+    traces = dataset.traces.filter(pl.col("structure") == "lv").join(kept, on="clip")
     store = FrameStore.open(dataset, dataset.usable_clips, "disk")
     rows, frames = (traces[name].to_numpy().astype(np.int64) for name in ("row", "frame"))
     masks = np.stack([dataset.trace_mask(trace) for trace in traces.iter_rows(named=True)])
     shares = functional.interpolate(torch.from_numpy(masks).float()[:, None], (size, size), mode="area")
+    is_held_out = torch.tensor([split in {"val", "test"} for split in traces["split"]])
     return Traced(
         images=store.plain_images(rows, frames, size),
         masks=shares[:, 0] >= 0.5,
         phases=torch.tensor([int(phase == "es") for phase in traces["phase"]]),
+        areas=thirds(torch.from_numpy(masks).double().mean((1, 2)), is_held_out),
+        ejections=thirds(traces["ef_percent"].cast(pl.Float64).to_torch(), is_held_out),
         patients=traces["patient"].to_numpy().astype(np.str_),
-        is_held_out=torch.tensor([split in {"val", "test"} for split in traces["split"]]),
+        is_held_out=is_held_out,
     )
+
+
+def thirds(values: Tensor, is_held_out: Tensor) -> Tensor:
+    """The third (N,) in which each of the values lies; they are cut by those that are not held out."""
+    cuts = torch.quantile(values[~is_held_out], torch.tensor([1 / 3, 2 / 3], dtype=values.dtype))
+    return torch.bucketize(values, cuts)
 
 
 @torch.no_grad()
@@ -99,13 +112,12 @@ def settled(encoder: Backbone, traced: Traced) -> Backbone:
 
 
 def probe(encoder: Backbone, traced: Traced, labels: Labels) -> dict[str, Any]:
-    """Which held-out frames' phase is told, and the Dice of each by number of labelled patients and draw."""
+    """Which held-out frames' classes are told, and the Dice of each by number of labelled patients and draw."""
     parts = [encoder(part) for part in torch.split(traced.images, AT_ONCE)]
     maps = torch.cat([part.map for part in parts])
     truth = traced.masks[traced.is_held_out]
     return {
-        "patients": traced.patients[traced.is_held_out.numpy()].tolist(),
-        "phase": phase_hits(torch.cat([part.vector for part in parts]), traced),
+        **told(torch.cat([part.vector for part in parts]), traced),
         "dice": {
             str(count): [
                 dice_of(read_out(maps, traced, chosen), truth) for chosen in draws(traced, count, labels)
@@ -123,8 +135,7 @@ def probe_baselines(traced: Traced, labels: Labels) -> dict[str, Any]:
         return (traced.masks[chosen].float().mean(0) > 0.5).expand(int(traced.is_held_out.sum()), -1, -1)
 
     return {
-        "patients": traced.patients[traced.is_held_out.numpy()].tolist(),
-        "phase": phase_hits(traced.images.flatten(1), traced),
+        **told(traced.images.flatten(1), traced),
         "dice": {
             str(count): [dice_of(mean_mask(chosen), truth) for chosen in draws(traced, count, labels)]
             for count in (labels.few, labels.many)
@@ -132,12 +143,39 @@ def probe_baselines(traced: Traced, labels: Labels) -> dict[str, Any]:
     }
 
 
-def phase_hits(vectors: Tensor, traced: Traced) -> list[int]:
-    """1 for each held-out frame whose phase its neighbours tell."""
-    held_out = traced.is_held_out
-    scores = class_scores(vectors[~held_out], traced.phases[~held_out], vectors[held_out], 2)
-    hits: list[int] = (scores.argmax(dim=1) == traced.phases[held_out]).int().tolist()
-    return hits
+def told(vectors: Tensor, traced: Traced) -> dict[str, Any]:
+    """Whose the held-out frames are, and which of each frame's classes the neighbours of its vector tell."""
+    return {
+        "patients": traced.patients[traced.is_held_out.numpy()].tolist(),
+        "phase": hits(vectors, traced.phases, traced.is_held_out),
+        "area": hits(vectors, traced.areas, traced.is_held_out),
+        "ejection": hits(differences(vectors, traced), traced.ejections, traced.is_held_out),
+    }
+
+
+def hits(vectors: Tensor, classes: Tensor, is_held_out: Tensor) -> list[int]:
+    """1 for each held-out frame whose class its neighbours tell."""
+    scores = class_scores(
+        vectors[~is_held_out], classes[~is_held_out], vectors[is_held_out], int(classes.max()) + 1
+    )
+    right: list[int] = (scores.argmax(dim=1) == classes[is_held_out]).int().tolist()
+    return right
+
+
+def differences(vectors: Tensor, traced: Traced) -> Tensor:
+    """(N, D): the direction at end-diastole less that at end-systole of each frame's patient; 0 if one is missing.
+
+    The training frames' mean is taken away first: it is all that some nets' directions are made of.
+    """
+    apart = functional.normalize(vectors - vectors[~traced.is_held_out].mean(0), dim=1)
+    _, of_frame = np.unique(traced.patients, return_inverse=True)
+    same = torch.from_numpy(of_frame[:, None] == of_frame[None]).float()
+    means = []
+    for phase in (0, 1):
+        weights = same * (traced.phases == phase)
+        means.append(weights @ apart / weights.sum(1, keepdim=True).clamp(min=1))
+    has_both = torch.stack([(same * (traced.phases == phase)).sum(1) > 0 for phase in (0, 1)]).all(0)
+    return (means[0] - means[1]) * has_both[:, None]
 
 
 def draws(traced: Traced, count: int, labels: Labels) -> list[Tensor]:

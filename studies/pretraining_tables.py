@@ -1,8 +1,8 @@
 """The figures of the grid as tables: the cells' files come in, Markdown and JSON go out.
 
 An error of a mean over held-out frames takes the frames of a patient as one. Differences to random weights are taken
-frame by frame, so that what is hard for both does not count; random weights are the mean of several draws, and of their
-two kinds the better one counts.
+frame by frame, so that what is hard for both does not count. Both trained and random weights are the mean of the seeds
+that there are, and of the two kinds of random weights the better one counts, measure by measure.
 """
 
 from __future__ import annotations
@@ -24,11 +24,14 @@ from apical.version import VERSION
 Values = npt.NDArray[np.float64]
 Cell = Mapping[str, Any]
 
-FEW_LINES = 3
+FEW_LINES = 2
 """Of the log, at either end, are averaged."""
-HEAD = "| backbone | method | steps | loss | val loss | monitor kNN phase | {measures} |"
 RANDOM = ("random", "random, settled")
 """Kinds of random weights: with batch norms as drawn, and with their statistics taken from images."""
+LOGGED = ("teacher_kl", "teacher_entropy", "dense", "accuracy", "spread")
+WATCHED = ("knn_phase", "knn_edv_ml", "knn_esv_ml", "knn_ef_percent", "rankme", "feature_spread", "alignment")
+TOLD = {"phase": "phase", "area": "area third", "ejection": "EF third"}
+"""What neighbours are asked for, and how it is headed."""
 
 
 def write_tables(out: Path, dataset: Dataset, plan: Mapping[str, Any]) -> str:
@@ -46,7 +49,7 @@ def write_tables(out: Path, dataset: Dataset, plan: Mapping[str, Any]) -> str:
         "plan": plan,
     }
     text = markdown(rows, plan, facts)
-    (out / "results.json").write_text(json.dumps({**facts, "rows": rows}, indent=1) + "\n", encoding="utf-8")
+    (out / "results.json").write_text(as_json(facts, rows), encoding="utf-8")
     (out / "results.md").write_text(text, encoding="utf-8")
     return text
 
@@ -60,46 +63,52 @@ def machine() -> str:
     return f"{names[0] if names else platform.machine()}, {size}, torch {torch.__version__}, apical {VERSION}"
 
 
+def as_json(facts: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> str:
+    """JSON with one row of the table a line."""
+    head = json.dumps(facts, indent=1)[:-2]
+    return head + ',\n "rows": [\n  ' + ",\n  ".join(map(json.dumps, rows)) + "\n ]\n}\n"
+
+
 def rows_of(cells: Sequence[Cell], plan: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """One row for each backbone's random weights, and for each trained cell."""
+    """One row for each kind of random weights of each backbone, and for each method; seeds are taken together."""
     rows = []
     for backbone in ["", *plan["backbones"]]:
         here = [cell for cell in cells if cell["backbone"] == backbone]
-        drawn = [[cell for cell in here if cell["method"] == kind] for kind in RANDOM]
-        randoms = [kind for kind in drawn if kind]
-        rows += [_row(kind, plan) | _spread(kind, plan) for kind in randoms]
-        for cell in [cell for cell in here if cell["method"] not in RANDOM]:
-            rows.append(_row([cell], plan) | _gains(cell, randoms, plan))
+        kinds = {name: [cell for cell in here if cell["method"] == name] for name in RANDOM}
+        randoms = [kind for kind in kinds.values() if kind]
+        methods = sorted({cell["method"] for cell in here} - set(RANDOM))
+        rows += [_row(kind, plan) for kind in randoms]
+        for method in methods:
+            same = [cell for cell in here if cell["method"] == method]
+            rows.append(_row(same, plan) | _gains(same, randoms, plan))
     return rows
 
 
 def _row(cells: Sequence[Cell], plan: Mapping[str, Any]) -> dict[str, Any]:
-    """What was measured of a cell, or on average of several draws of one."""
-    cell = cells[0]
-    row: dict[str, Any] = {name: cell[name] for name in ("backbone", "method")}
-    row |= {name: cell[name] for name in ("variant", "settings") if cell.get(name)}
-    row |= _log_figures(cell) if "log" in cell else {}
-    return row | {name: _by_patient(cell, _mean(cells, name)) for name in _measures(plan)}
+    """What was measured of a cell, on average of its seeds, and how far those lie apart."""
+    row: dict[str, Any] = {name: cells[0][name] for name in ("backbone", "method")}
+    row |= {"seeds": len(cells)} | (_log_figures(cells) if "log" in cells[0] else {})
+    for name in _measures(plan):
+        row[name] = _by_patient(cells[0], _mean(cells, name))
+        if len(cells) > 1:
+            apart = np.std([_values(cell, name).mean() for cell in cells], ddof=1)
+            row[f"{name} deviation"] = round(float(apart), 4)
+    return row
 
 
-def _gains(cell: Cell, randoms: Sequence[Sequence[Cell]], plan: Mapping[str, Any]) -> dict[str, Any]:
-    """By how much a cell is better than the better kind of random weights, measure by measure."""
+def _gains(
+    cells: Sequence[Cell], randoms: Sequence[Sequence[Cell]], plan: Mapping[str, Any]
+) -> dict[str, Any]:
+    """By how much cells are better than the better kind of random weights, measure by measure."""
     gains = {}
     for name in _measures(plan) if randoms else ():
         best = max((_mean(kind, name) for kind in randoms), key=lambda values: float(values.mean()))
-        gains[f"{name} gain"] = _by_patient(cell, _values(cell, name) - best)
+        gains[f"{name} gain"] = _by_patient(cells[0], _mean(cells, name) - best)
     return gains
 
 
-def _spread(cells: Sequence[Cell], plan: Mapping[str, Any]) -> dict[str, Any]:
-    """How far the draws of random weights lie apart."""
-    means = {name: [_values(cell, name).mean() for cell in cells] for name in _measures(plan)}
-    deviations = {name: round(float(np.std(values, ddof=1)), 4) for name, values in means.items()}
-    return {"deviation of draws": deviations}
-
-
 def _measures(plan: Mapping[str, Any]) -> tuple[str, ...]:
-    return "phase", str(plan["few"]), str(plan["many"])
+    return *TOLD, str(plan["few"]), str(plan["many"])
 
 
 def _mean(cells: Sequence[Cell], name: str) -> Values:
@@ -109,7 +118,7 @@ def _mean(cells: Sequence[Cell], name: str) -> Values:
 
 def _values(cell: Cell, name: str) -> Values:
     """By held-out frame; Dice is averaged over the draws of labels."""
-    return np.asarray(cell["phase"] if name == "phase" else np.mean(cell["dice"][name], axis=0), np.float64)
+    return np.asarray(cell[name] if name in TOLD else np.mean(cell["dice"][name], axis=0), np.float64)
 
 
 def _by_patient(cell: Cell, values: Values) -> list[float]:
@@ -119,49 +128,71 @@ def _by_patient(cell: Cell, values: Values) -> list[float]:
     return [round(float(means.mean()), 4), round(float(means.std(ddof=1) / np.sqrt(len(means))), 4)]
 
 
-def _log_figures(cell: Cell) -> dict[str, Any]:
-    """The loss at both ends of training, and what the monitors saw at each look."""
-    log = cell["log"]
-    figures: dict[str, Any] = {"steps": cell["steps"], "seconds": round(cell["seconds"], 1)}
-    for name in ("loss", "teacher_kl", "teacher_entropy", "dense", "accuracy", "spread"):
-        values = [line[name] for line in log if name in line]
-        if values:
-            ends = np.mean(values[:FEW_LINES]), np.mean(values[-FEW_LINES:])
-            figures[name] = [round(float(end), 4) for end in ends]
-    for name in ("val_loss", "knn_phase", "rankme", "feature_spread", "alignment", "uniformity"):
-        values = [round(line[name], 4) for line in log if name in line]
-        if values:
-            figures[name] = values
+def _log_figures(cells: Sequence[Cell]) -> dict[str, Any]:
+    """The losses at both ends of training, and what the monitors saw at the first and the last look."""
+    figures: dict[str, Any] = {"steps": cells[0]["steps"], "seconds": round(float(_over(cells, _seconds)), 1)}
+    for name in ("loss", *LOGGED, "val_loss", *WATCHED):
+        count = FEW_LINES if name in {"loss", *LOGGED} else 1
+        ends = [_ends(cell["log"], name, count) for cell in cells]
+        if all(ends):
+            figures[name] = [round(float(value), 4) for value in np.mean(ends, axis=0)]
     return figures
+
+
+def _seconds(cell: Cell) -> float:
+    return float(cell["seconds"])
+
+
+def _over(cells: Sequence[Cell], figure: Any) -> float:
+    return float(np.mean([figure(cell) for cell in cells]))
+
+
+def _ends(log: Sequence[Mapping[str, float]], name: str, count: int) -> list[float]:
+    """The mean of the first and of the last few values; empty where there is none."""
+    values = [line[name] for line in log if name in line]
+    return [float(np.mean(values[:count])), float(np.mean(values[-count:]))] if values else []
 
 
 def markdown(rows: Iterable[Mapping[str, Any]], plan: Mapping[str, Any], facts: Mapping[str, Any]) -> str:
     """The tables, and what they were made from."""
     few, many = str(plan["few"]), str(plan["many"])
-    names = {"phase": "phase kNN", few: f"LV Dice, {few} patients", many: f"LV Dice, {many} patients"}
-    head = HEAD.format(measures=" | ".join(f"{text} | gain" for text in names.values()))
+    names = {**TOLD, few: f"LV Dice, {few} labelled", many: f"{many} labelled"}
+    columns = [
+        "backbone",
+        "method",
+        "seeds",
+        "steps",
+        "loss",
+        "held-out loss",
+        "monitor: phase",
+        *names.values(),
+    ]
     lines = [
         f"{facts['data']}; {facts['patients']['trained on']} patients trained on,"
         f" {facts['patients']['held out']} held out.",
         "",
         f"Machine: {facts['machine']}.",
         "",
-        head,
-        "|" + "---|" * (head.count("|") - 1),
+        f"| {' | '.join(columns)} |",
+        "|" + "---|" * len(columns),
     ]
     for row in rows:
-        what = " ".join(filter(None, [row["method"], row.get("variant")]))
         ends = [_arrow(row.get(name, ())) for name in ("loss", "val_loss", "knn_phase")]
-        measures = [_with_error(row.get(key)) for name in names for key in (name, f"{name} gain")]
-        cells = [row["backbone"], what, str(row.get("steps", "")), *ends, *measures]
-        lines.append(f"| {' | '.join(cells)} |")
+        measures = [_with_gain(row, name) for name in names]
+        first = [row["backbone"], row["method"], str(row["seeds"]), str(row.get("steps", ""))]
+        lines.append(f"| {' | '.join([*first, *ends, *measures])} |")
     return "\n".join(lines) + "\n"
 
 
-def _arrow(values: Sequence[float]) -> str:
-    ends = values if len(values) < 2 else (values[0], values[-1])
-    return " → ".join(f"{value:.3f}" for value in ends)
+def _arrow(ends: Sequence[float]) -> str:
+    return " → ".join(f"{value:.3f}" for value in dict.fromkeys(ends))
 
 
-def _with_error(pair: Sequence[float] | None) -> str:
-    return "" if pair is None else f"{pair[0]:.3f} ± {pair[1]:.3f}"
+def _with_gain(row: Mapping[str, Any], name: str) -> str:
+    """The figure and, where there are random weights to compare with, the gain; bold from two standard errors on."""
+    text = f"{row[name][0]:.3f}"
+    if f"{name} gain" not in row:
+        return f"{text} ± {row[name][1]:.3f}"
+    gain, error = row[f"{name} gain"]
+    change = f"{gain:+.3f} ± {error:.3f}"
+    return f"{text} (**{change}**)" if gain > 2 * error else f"{text} ({change})"
