@@ -57,6 +57,7 @@ TAUGHT = [
 GROUPS = {"dino": ("wide", "other_wide")}
 
 
+@pytest.mark.timeout(900)  # twenty starts, each of which a busy machine may make wait
 @pytest.mark.parametrize("method", registry.names("methods"))
 def test_a_killed_run_ends_with_the_very_weights_of_one_that_was_not(
     method: str, phantom_dataset: Callable[..., Dataset], tmp_path: Path
