@@ -57,11 +57,28 @@ def test_the_share_is_the_same_every_time_and_a_larger_one_holds_the_smaller(tmp
     assert patients(cohorts_of(shuffled, 0.2).held_out) == drawn[1]
 
 
-@pytest.mark.parametrize("share", [0.0, 0.01, 1.0])
+@pytest.mark.parametrize("share", [0.01, 1.0])
 def test_at_least_one_patient_stands_on_either_side(tmp_path: Path, share: float) -> None:
     cohorts = cohorts_of(split_into(tmp_path, ["train"] * 3), share)
     assert patients(cohorts.training)
     assert patients(cohorts.held_out)
+
+
+def test_a_share_of_0_learns_from_all_and_watches_nobody(tmp_path: Path) -> None:
+    cohorts = cohorts_of(split_into(tmp_path, ["train", "none", "test"]), 0)
+    assert patients(cohorts.training) == {"p0", "p1"}
+    assert cohorts.held_out.is_empty()
+
+
+def test_a_share_of_0_leaves_the_official_validation_patients_held_out(tmp_path: Path) -> None:
+    cohorts = cohorts_of(split_into(tmp_path, ["train", "val"]), 0)
+    assert (patients(cohorts.training), patients(cohorts.held_out)) == ({"p0"}, {"p1"})
+
+
+def test_cohorts_that_may_overlap_keep_a_patient_on_both_sides(tmp_path: Path) -> None:
+    dataset = tiny_dataset(tmp_path, [1] * 3, patient=["p0", "p0", "p1"], split=["train", "val", "train"])
+    cohorts = cohorts_of(dataset, may_overlap=True)
+    assert (patients(cohorts.training), patients(cohorts.held_out)) == ({"p0", "p1"}, {"p0"})
 
 
 def test_a_patient_in_both_splits_is_not_learnt_from(tmp_path: Path) -> None:

@@ -49,7 +49,7 @@ def scores(run: Run, dataset: Dataset, tmp_path_factory: pytest.TempPathFactory)
 @pytest.fixture
 def without_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
     """They are slow, and most tests look at none."""
-    monkeypatch.setattr("apical.tasks.lv_segmentation.draw_scores", lambda *_: {})
+    monkeypatch.setattr("apical.tasks._mask_task.draw_scores", lambda *_: {})
 
 
 def judged(run: Run, dataset: Dataset, out: Path, **given: Any) -> Scores:

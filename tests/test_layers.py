@@ -37,8 +37,11 @@ GROUND = {
     "whole",
     "workers",
 }
-ARTIFACTS = {"dataset", "draft", "journal", "run", "run_draft", "scores", "tables"}
+ARTIFACTS = {"dataset", "draft", "journal", "run", "run_draft", "scores", "segments", "tables"}
 PARTS = {
+    "atlas",
+    "correspondences",
+    "reasons",
     "augmentations",
     "backbones",
     "cards",
@@ -49,11 +52,15 @@ PARTS = {
     "entries",
     "feed",
     "evaluation_report",
+    "examples",
     "finetuning",
     "finetuning_report",
+    "fitting",
+    "fitting_report",
     "frames",
     "freezing",
     "labels",
+    "leakage",
     "learner",
     "lessons",
     "loggers",
@@ -75,7 +82,9 @@ PARTS = {
     "readers",
     "recipes",
     "sampling",
+    "sight",
     "sources",
+    "split_file",
     "splits",
     "starts",
     "tasks",
@@ -83,7 +92,7 @@ PARTS = {
     "views",
     "weights",
 }
-STAGES = {"compare", "doctor", "evaluate", "finetune", "ingest", "inspect", "pretrain"}
+STAGES = {"compare", "doctor", "evaluate", "finetune", "ingest", "inspect", "parcels", "pretrain"}
 DOOR = {"__init__", "__main__", "cli"}
 RANK = {name: rank for rank, group in enumerate([GROUND, ARTIFACTS, PARTS, STAGES, DOOR]) for name in group}
 MODULES = sorted(PACKAGE.rglob("*.py"))

@@ -14,17 +14,23 @@ from apical.dataset import Dataset
 from apical.errors import ApicalError
 from apical.finetune import finetune
 from apical.finetuning import FinetuneConfig
+from apical.fitting import FitConfig
 from apical.pretrain import pretrain
 from apical.pretraining import PretrainConfig
 from apical.recipes import recipe_path
+from apical.tasks.base import FittedTask
 
-TASKS = {
+EVERY_TASKS = {
     name: name.split("-")[0]
     for name in registry.names("recipes")
     if name.split("-")[0] in registry.names("tasks")
 }
 """Recipes for fine-tuning, by name: TASK-WORD."""
-RECIPES = [name for name in registry.names("recipes") if name not in TASKS]
+FITTED = {
+    name: task for name, task in EVERY_TASKS.items() if issubclass(registry.load("tasks", task), FittedTask)
+}
+TASKS = {name: task for name, task in EVERY_TASKS.items() if name not in FITTED}
+RECIPES = [name for name in registry.names("recipes") if name not in EVERY_TASKS]
 TINY = [name for name in RECIPES if name.endswith("-tiny")]
 MUST_BE_SAID = {
     "method",
@@ -144,7 +150,16 @@ def test_a_recipe_for_a_task_is_complete_and_fits(name: str, task: str) -> None:
     assert config.backbone.name in registry.load("networks", config.network.name).backbones
 
 
-@pytest.mark.parametrize(("name", "task"), TASKS.items())
+@pytest.mark.parametrize(("name", "task"), FITTED.items())
+def test_a_recipe_for_a_fitted_task_is_complete_and_fits(name: str, task: str) -> None:
+    config = read_config(
+        FitConfig, recipe_path(name), data="anywhere", init="a run", backbone={"name": "resnet18"}
+    )
+    assert set(read_recipe(recipe_path(name))) >= {"task", "labels", "size"}
+    assert config.task.name == task
+
+
+@pytest.mark.parametrize(("name", "task"), EVERY_TASKS.items())
 def test_a_recipe_for_a_task_is_known_by_its_word(name: str, task: str) -> None:
     assert recipe_path(name.removeprefix(f"{task}-"), task) == recipe_path(name)
 
@@ -167,3 +182,13 @@ def test_the_papers_recipe_has_the_papers_numbers() -> None:
     assert deeplab.schedule.shape == "constant"
     assert deeplab.labels_by == "image"
     assert not deeplab.view.augmentations
+
+
+def test_the_papers_recipe_for_views_has_the_papers_numbers() -> None:
+    recipe = recipe_path("paper", "echo_view")
+    config = read_config(
+        FitConfig, recipe, data="anywhere", init="a run", backbone={"name": "vit_small"}
+    ).task.model_dump()
+    assert (config["rule"], config["k"], config["temperature"]) == ("neighbours", 10, 0.07)
+    assert (set(config["echo_views"]), config["refuses"]) == ({"a2c", "a4c", "plax", "psax"}, False)
+    assert not config["allow_leakage"]

@@ -14,6 +14,7 @@ from apical.errors import ApicalError
 from apical.journal import Entry
 from apical.pixels.task import Settings
 from apical.sources.base import Source
+from apical.splits import JUDGED_ON, LEARNT_FROM
 from apical.version import VERSION
 
 __all__ = ["card_of"]
@@ -42,7 +43,8 @@ def card_of(
 def _tally(entries: Iterable[Entry]) -> tuple[dict[str, int], dict[str, int]]:
     names = ("clips", "usable_clips", "frames", "traced_frames", "patients")
     counts, levels = Counter(dict.fromkeys(names, 0)), Counter(dict.fromkeys(LEVELS, 0))
-    patients = set()
+    patients: set[str] = set()
+    sides: tuple[set[str], set[str]] = set(), set()
     for entry in entries:
         counts["clips"] += 1
         levels.update(fault["level"] for fault in entry.faults)
@@ -51,7 +53,12 @@ def _tally(entries: Iterable[Entry]) -> tuple[dict[str, int], dict[str, int]]:
             counts["frames"] += entry.clip["num_frames"]
             counts["traced_frames"] += len({trace["frame"] for trace in entry.traces})
             patients.add(entry.clip["patient"])
+            for side, splits in zip(sides, (LEARNT_FROM, JUDGED_ON), strict=True):
+                if entry.clip["split"] in splits:
+                    side.add(entry.clip["patient"])
     counts["patients"] = len(patients)
+    if leaking := len(sides[0] & sides[1]):
+        counts["leaking_patients"] = leaking
     return dict(counts), dict(levels)
 
 

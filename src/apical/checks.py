@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import polars as pl
 
 from apical.dataset import Dataset
+from apical.leakage import leaking_patients
 from apical.measures.discs import discs_of_mask, ejection_fraction_percent, single_plane_ml
 
 __all__ = ["warnings_of"]
@@ -24,6 +25,11 @@ def warnings_of(dataset: Dataset) -> list[str]:
     if dataset.usable_clips.is_empty():
         return ["No clip is usable; exclusions.csv says why."]
     return [warning for check in CHECKS for warning in check(dataset)]
+
+
+def _patients_on_both_sides(dataset: Dataset) -> Iterator[str]:
+    if leaking := len(leaking_patients(dataset)):
+        yield f"{leaking} patients stand on both sides of the splits: what is tested on them was trained on them."
 
 
 def _same_file_in_two_splits(dataset: Dataset) -> Iterator[str]:
@@ -118,6 +124,7 @@ def traced_ef_percent(dataset: Dataset, clip: str) -> float | None:
 
 
 CHECKS = (
+    _patients_on_both_sides,
     _same_file_in_two_splits,
     _traces_disagree_with_ef,
     _many_excluded,

@@ -219,6 +219,24 @@ def evaluate(
 
 
 @app.command()
+def parcels(
+    run: Annotated[Path, typer.Argument(help="A run of 'apical pretrain', or of parcel_segmentation.")],
+    data: Annotated[Path, typer.Option(help="A dataset folder.")],
+    out: Annotated[Path, typer.Option(help="Where pictures and tables go.")],
+    split: Annotated[str, typer.Option(help="What to look at: train, val, test, none, or all.")] = "val",
+    level: Annotated[
+        list[int] | None,
+        typer.Option(help="Before there are parcels: which maps of the backbone to look at, 0 the finest."),
+    ] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu, or cuda.")] = "auto",
+) -> None:
+    """Show what a run's parcels are, what they overlap, and why each image got its mask."""
+    from apical.parcels import parcels as run_stage
+
+    typer.echo("\n".join(run_stage(run, data, out, split=split, levels=level, device=device).lines))
+
+
+@app.command()
 def compare(
     scores: Annotated[
         list[Path],

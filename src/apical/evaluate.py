@@ -16,6 +16,7 @@ from apical.errors import ApicalError, nearest
 from apical.evaluation_report import report_evaluation
 from apical.frames import FrameStore
 from apical.launch import device_named
+from apical.leakage import leakage_of_evaluation
 from apical.memory import enough_memory
 from apical.models import Model, model_of
 from apical.progress import progress
@@ -56,11 +57,13 @@ def evaluate(
             seen=_splits(dataset),
             remedy="Take another --split; 'apical inspect' counts traced images.",
         )
+    leaks = leakage_of_evaluation(dataset, examples["patient"].unique(), trained, model.task.leakage)
     with enough_memory(f"batches of {batch_size}", "Take a smaller --batch-size."):
         scores, found = _judged(model, dataset, clips, examples, batch_size, where)
     out.mkdir(parents=True, exist_ok=True)
     pictures = model.task.draw(dataset, scores, found, out)
-    card = _card(trained, model, dataset, split, weights, scores)
+    remarks = (*leaks, *_remarks(trained, dataset, split))
+    card = _card(trained, model, dataset, split, weights, scores, remarks)
     written = Scores.write(out, card, scores, found)
     report_evaluation(written, model.task, pictures)
     return written
@@ -125,7 +128,13 @@ def _batches(
 
 
 def _card(
-    run: Run, model: Model, dataset: Dataset, split: str, which: Which, scores: pl.DataFrame
+    run: Run,
+    model: Model,
+    dataset: Dataset,
+    split: str,
+    which: Which,
+    scores: pl.DataFrame,
+    remarks: tuple[str, ...],
 ) -> ScoreCard:
     data, judged = dataset.card, model.task.judged
     return ScoreCard(
@@ -136,7 +145,7 @@ def _card(
             "labels": run.config["labels"],
             "labelled_patients": run.card.data["labelled_patients"],
             "seed": run.config["seed"],
-            "network": run.config["network"]["name"],
+            "network": run.config["network"]["name"] if "network" in run.config else "frozen encoder",
             "backbone": run.config["backbone"]["name"],
             "init": Path(run.config["init"]).name,
             "which": which,
@@ -157,7 +166,7 @@ def _card(
         figures=judged.figures,
         summary=model.task.summary(dataset, scores),
         versions={"apical": VERSION, "torch": torch.__version__},
-        remarks=_remarks(run, dataset, split),
+        remarks=remarks,
     )
 
 
@@ -166,7 +175,7 @@ def _remarks(run: Run, dataset: Dataset, split: str) -> tuple[str, ...]:
     remarks = []
     if is_same and split in {"train", "none", ALL}:
         remarks.append("These images are, at least in part, those that the model was trained on")
-    if is_same and split == "val" and run.config["score"] != "last":
+    if is_same and split == "val" and run.config.get("score", "last") != "last":
         remarks.append("The checkpoint was chosen on this split, which makes its figures a little too good")
     if others := _prepared_otherwise(run, dataset):
         remarks.append(f"These images were prepared otherwise than those learnt from: {', '.join(others)}")

@@ -21,10 +21,11 @@ from apical.backbones.base import Backbone
 from apical.cohorts import Cohorts
 from apical.dataset import Dataset
 from apical.errors import ApicalError, nearest
+from apical.examples import some_traced
 from apical.feed import Feed
 from apical.frames import FrameStore
 from apical.gathering import mean_over_processes
-from apical.methods.base import Method
+from apical.methods.base import Losses, Method
 from apical.moment import Moment
 from apical.monitors._labels import choose_frames, labels_of
 from apical.monitors.base import Embedded, Monitor
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
 __all__ = ["Examination", "Gallery"]
 
 MOST_LOSS_BATCHES = 4
+TRACED_IMAGES = 32
 IMAGES_AT_ONCE = 64
 QUERY_SHARE = 2
 """The bank has so many times more images than there are queries."""
@@ -122,9 +124,11 @@ class Examination:
         with _at_rest(method):
             figures = self._loss(method)
             if self.fabric.is_global_zero:
-                embedded = self._embedded(method.encoder)
-                for monitor in self.monitors:
-                    figures.update(monitor.measure(embedded))
+                if method.trains_backbone:
+                    embedded = self._embedded(method.encoder)
+                    for monitor in self.monitors:
+                        figures.update(monitor.measure(embedded))
+                figures.update(self._traced(method))
         return figures
 
     def vectors(self, encoder: Backbone, gallery: Gallery) -> Tensor:
@@ -172,15 +176,31 @@ class Examination:
         if self.feed is None:
             return {}
         count = min(MOST_LOSS_BATCHES, self.feed.steps_per_epoch)
-        losses = [self._batch_loss(method, self.feed, step) for step in range(count)]
-        return {VAL_LOSS: float(mean_over_processes(torch.stack(losses).mean()))}
+        losses = [self._batch_losses(method, self.feed, step) for step in range(count)]
+        watched = ("loss", *method.watched)
+        return {
+            f"val_{name}": float(mean_over_processes(torch.stack([each[name] for each in losses]).mean()))
+            for name in watched
+        }
 
-    def _batch_loss(self, method: Method, feed: Feed, step: int) -> Tensor:
+    def _batch_losses(self, method: Method, feed: Feed, step: int) -> Losses:
         moment = Moment(step, feed.steps_per_epoch, epochs=1)
         torch.manual_seed(step)  # some losses draw; training seeds anew at its next step
         batch = feed.batch(moment, self.fabric.global_rank, self.fabric.world_size)
         with autocast(self.config.precision, self.fabric.device):
-            return method.loss(batch, moment)["loss"].detach().float()
+            losses = method.loss(batch, moment)
+        return {name: value.detach().float() for name, value in losses.items()}
+
+    def _traced(self, method: Method) -> dict[str, float]:
+        """What the method says of held-out images on which structures are traced."""
+        if not method.reads_traces:
+            return {}
+        size, device = (self.size, self.size), self.fabric.device
+        traced = some_traced(self.dataset, self.queries.clips, TRACED_IMAGES, size, device)
+        if traced is None:
+            return {}
+        with autocast(self.config.precision, self.fabric.device):
+            return {f"val_{name}": value for name, value in method.traced_figures(*traced).items()}
 
     def _embedded(self, encoder: Backbone) -> Embedded:
         pairs = [
@@ -216,7 +236,9 @@ def _at_rest(module: torch.nn.Module) -> Iterator[None]:
 
 
 def _first_two(views: Mapping[str, ViewConfig]) -> dict[str, Any]:
-    """The settings of the first two views alone."""
+    """The settings of the first two views alone; of the only one, twice, where a method has no more."""
+    if sum(config.count for config in views.values()) == 1:
+        return {group: config.model_copy(update={"count": 2}) for group, config in views.items()}
     wanted, chosen = 2, {}
     for group, config in views.items():
         count = min(config.count, wanted)

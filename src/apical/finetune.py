@@ -1,4 +1,7 @@
-"""Finetune: a dataset with few labels and first weights come in; a run with a model of a task goes out."""
+"""Finetune: a dataset with few labels and first weights come in; a run with a model of a task goes out.
+
+A trained task takes steps; a fitted one looks once through an encoder that stays as it is.
+"""
 
 from __future__ import annotations
 
@@ -15,13 +18,16 @@ from apical.dataset import Dataset
 from apical.errors import ApicalError
 from apical.finetuning import FinetuneConfig, Finetuning
 from apical.finetuning_report import report_finetuning
+from apical.fitting import FitConfig, fitted_run, settings_of_start
+from apical.fitting_report import report_fitting
 from apical.launch import start
 from apical.memory import enough_memory
 from apical.networks.base import Network, networks_for
 from apical.recipes import recipe_path
 from apical.run import Run
 from apical.run_draft import RunDraft, claimed
-from apical.tasks.base import Task
+from apical.starts import backbone_of_start
+from apical.tasks.base import FittedTask, TrainedTask
 from apical.training_run import MAY_CHANGE, command_line, data_folder, run_card, trained_run
 
 __all__ = ["finetune"]
@@ -43,40 +49,72 @@ def finetune(
     overrides: Sequence[str] = (),
     **given: Any,
 ) -> Run:
-    """Train the run folder `out` for `task` on some of the labels of the dataset `data`."""
+    """Train, or fit, the run folder `out` for `task` on some of the labels of the dataset `data`."""
     chosen = {**given, "network": network, "data": None if data is None else str(data.resolve())}
-    with claimed(out, resumes=resume) as draft:
-        config, dataset = _settled(task, draft, recipe, overrides, chosen)
-        settings = config.model_dump(mode="json")
-        draft.refuse_changes(settings, MAY_CHANGE, dataset.card.content_sha256)
-        if draft.former is not None and draft.former.card.is_finished:
-            return draft.former
+    learns = _fitted if issubclass(registry.load("tasks", task), FittedTask) else _trained
+    with claimed(out, resumes=resume) as draft, enough_memory("these settings", SMALLER):
         options = {"data": data, "network": network, "recipe": recipe, **given}
         command = command_line("finetune", task, out, options, overrides)
-        with enough_memory("these settings", SMALLER):
-            return _trained(draft, config, dataset, command)
+        return learns(task, draft, recipe, overrides, chosen, command)
+
+
+def _known(
+    task: str, draft: RunDraft, recipe: str | None, overrides: Sequence[str], chosen: Mapping[str, Any]
+) -> tuple[Mapping[str, Any], dict[str, Any], Dataset]:
+    """What a recipe or the run itself says, all that is said, and the dataset."""
+    known: Mapping[str, Any] = read_recipe(recipe_path(recipe, task)) if recipe else {}
+    if draft.former is not None:
+        known = {**draft.former.config, **known}
+    settings = {
+        "task": {"name": task},
+        **known,
+        **{key: value for key, value in chosen.items() if value is not None},
+    }
+    _refuse_other_task(task, settings["task"])
+    dataset = Dataset.open(data_folder(settings, overrides))
+    settings.setdefault("size", list(dataset.frame_size))
+    return known, settings, dataset
 
 
 def _settled(
     task: str, draft: RunDraft, recipe: str | None, overrides: Sequence[str], chosen: Mapping[str, Any]
 ) -> tuple[FinetuneConfig, Dataset]:
-    """All settings, and the dataset they are for."""
-    kind: type[Task] = registry.load("tasks", task)
-    known: Mapping[str, Any] = read_recipe(recipe_path(recipe, task)) if recipe else {}
-    if draft.former is not None:
-        known = {**draft.former.config, **known}
-    settings = {**known, **{key: value for key, value in chosen.items() if value is not None}}
-    _refuse_other_task(task, settings.get("task", task))
-    dataset = Dataset.open(data_folder(settings, overrides))
-    settings = {**kind.defaults, "task": {"name": task}, **settings}
-    settings.setdefault("size", list(dataset.frame_size))
+    """All settings of a training, and the dataset they are for."""
+    kind: type[TrainedTask] = registry.load("tasks", task)
+    known, settings, dataset = _known(task, draft, recipe, overrides, chosen)
+    settings = {**kind.defaults, **settings}
     named = _named(overrides)
-    start = _backbone_of_start(named.get("init", settings.get("init", "random")), known)
+    start = backbone_of_start(named.get("init", settings.get("init", "random")), known)
     settings = {**settings, **_network_and_backbone(settings, named, chosen["network"], start)}
     config = read_config(FinetuneConfig, overrides=overrides, **settings)
     _refuse_other_task(task, config.task.name)
     settled = kind.settled(config.task, dataset)
     return config.model_copy(update={"task": settled}), dataset
+
+
+def _fitted(
+    task: str,
+    draft: RunDraft,
+    recipe: str | None,
+    overrides: Sequence[str],
+    chosen: Mapping[str, Any],
+    command: str,
+) -> Run:
+    if draft.former is not None and draft.former.card.is_finished:
+        return draft.former
+    _, settings, dataset = _known(task, draft, recipe, overrides, chosen)
+    settings = {key: value for key, value in settings.items() if key != "network" or value is not None}
+    init = _named(overrides).get("init", settings.get("init"))
+    if init is None:
+        raise ApicalError(
+            f"{task} looks through an encoder that has learnt already, and none is named",
+            remedy="Add --init RUN, a run that 'apical pretrain' wrote.",
+        )
+    config = read_config(FitConfig, overrides=overrides, **{**settings, **settings_of_start(str(init))})
+    settled = registry.load("tasks", task).settled(config.task, dataset)
+    run, job = fitted_run(draft, config.model_copy(update={"task": settled}), dataset, command)
+    report_fitting(run, job)
+    return run
 
 
 def _network_and_backbone(
@@ -95,18 +133,6 @@ def _network_and_backbone(
         chosen = _usual_network(backbone)
     kind: type[Network] = registry.load("networks", _name_of(chosen))
     return {"network": chosen, "backbone": backbone or dict(kind.default_backbone)}
-
-
-def _backbone_of_start(init: str, known: Mapping[str, Any]) -> Any:
-    """The settings of the backbone of the run that training starts from, if it does from one.
-
-    Settings that were known for that very start, as those of a run that is repeated or resumed are, stay as they are.
-    """
-    if not (Path(init) / "run.json").is_file():
-        return None
-    if known.get("init") == init and "backbone" in known:
-        return known["backbone"]
-    return Run.open(Path(init)).config.get("backbone")
 
 
 def _usual_network(backbone: Any) -> str:
@@ -140,11 +166,22 @@ def _word(value: str) -> str:
     return str(table.get("name", ""))
 
 
-def _trained(draft: RunDraft, config: FinetuneConfig, dataset: Dataset, command: str) -> Run:
+def _trained(
+    task: str,
+    draft: RunDraft,
+    recipe: str | None,
+    overrides: Sequence[str],
+    chosen: Mapping[str, Any],
+    command: str,
+) -> Run:
+    config, dataset = _settled(task, draft, recipe, overrides, chosen)
+    draft.refuse_changes(config.model_dump(mode="json"), MAY_CHANGE, dataset.card.content_sha256)
+    if draft.former is not None and draft.former.card.is_finished:
+        return draft.former
     with closing(Finetuning(config, dataset, start(config), goes_on=draft.goes_on)) as job:
         card = run_card(
             job,
-            config,
+            config.precision,
             dataset,
             stage="finetune",
             method=config.task.name,

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-import numpy as np
-import numpy.typing as npt
 import polars as pl
 import torch
 from pydantic import BeforeValidator, Field, field_validator
@@ -18,9 +16,10 @@ from apical.cohorts import cohorts_of
 from apical.config import piece
 from apical.dataset import Dataset
 from apical.errors import ApicalError
+from apical.examples import Watched, drawn_examples
 from apical.frames import FrameStore, Where
 from apical.gathering import sync_batch_norms
-from apical.labels import Amount, By, LabelDraw, draw_labels
+from apical.labels import Amount, By
 from apical.learner import ConsistencyConfig, Learner, Lesson
 from apical.lessons import Labelled, Others, even_batches, lesson
 from apical.moment import Moment
@@ -28,21 +27,22 @@ from apical.networks.base import NetworkConfig
 from apical.optimisers.base import OptimiserConfig, optimiser_of
 from apical.precision import autocast
 from apical.starts import start_network
-from apical.tasks.base import Answers, Task, TaskConfig
+from apical.tasks.base import TaskConfig, TrainedTask
 from apical.training_run import RunSettings
 from apical.views import ViewConfig
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
 
-__all__ = ["FinetuneConfig", "Finetuning"]
+__all__ = ["FinetuneConfig", "Finetuning", "both_sides"]
 
 LAST = "last"
 """A score that no figure has, so that each look is the best so far."""
 IMAGES_AT_ONCE = 16
 
 
-def _both_sides(value: Any) -> Any:
+def both_sides(value: Any) -> Any:
+    """One side as both."""
     return (value, value) if isinstance(value, int) else value
 
 
@@ -63,7 +63,7 @@ class FinetuneConfig(RunSettings):
     """Whether patients are drawn, or single images as in Saeed 2022."""
     trains: Literal["all", "decoder"] = "all"
     """What learns: all weights, or the decoder alone on a frozen encoder (network=linear makes that a linear probe)."""
-    size: Annotated[tuple[int, int], BeforeValidator(_both_sides)]
+    size: Annotated[tuple[int, int], BeforeValidator(both_sides)]
     """Height and width, or the one side, of the images that are worked on."""
     view: ViewConfig = ViewConfig(count=1)
     """How labelled images are moved and changed."""
@@ -104,15 +104,19 @@ class Finetuning:
         self, config: FinetuneConfig, dataset: Dataset, fabric: Fabric, *, goes_on: bool = False
     ) -> None:
         self.config, self.dataset, self.fabric = config, dataset, fabric
-        self.task: Task = registry.load("tasks", config.task.name)(config.task)
+        self.task: TrainedTask = registry.load("tasks", config.task.name)(config.task)
         self.cohorts = cohorts_of(dataset, config.hold_out)
         self.store = FrameStore.open(dataset, self.cohorts.training, config.frames_on, fabric.device)
-        self.labels, examples = self._draw()
+        self.labels, examples = drawn_examples(
+            self.task, dataset, self.cohorts.training, config.labels, config.seed, config.labels_by
+        )
         self.batch_size, fewest = self._sizes(len(examples))
         self.labelled = self._labelled(examples, fewest)
         self.others = self._others(examples)
         self.steps_per_epoch = self.labelled.feed.steps_per_epoch
-        self.watched, self.watched_answers = self._watched()
+        self.watched = Watched.of(
+            self.task, dataset, self.cohorts.held_out, config.watched_images, config.size, fabric.device
+        )
         torch.manual_seed(config.seed)
         network, self.start = start_network(config, self.task.num_outputs, goes_on=goes_on)
         consistency = config.consistency if self.others is not None else None
@@ -135,7 +139,7 @@ class Finetuning:
             "labelled_patients": len(self.labels.patients),
             "labelled_images": len(self.labels.images),
             "unlabelled_clips": 0 if self.others is None else len(self.cohorts.training),
-            "held_out_patients": self.watched["patient"].n_unique(),
+            "held_out_patients": self.watched.num_patients,
         }
 
     def batch(self, moment: Moment, part: int, parts: int) -> Lesson:
@@ -148,7 +152,7 @@ class Finetuning:
         self.model.eval()
         try:
             with torch.no_grad():
-                looks = [self._look(part) for part in self._parts()]
+                looks = [self._look(*part) for part in self.watched.parts(IMAGES_AT_ONCE)]
         finally:
             self.model.train()
         names = looks[0] if looks else ()
@@ -158,31 +162,11 @@ class Finetuning:
         """The network, its encoder by the names that other runs have for theirs."""
         return self.model.taught.state_dict()
 
-    def watched_images(self, places: npt.NDArray[np.int64]) -> Tensor:
-        """Held-out images (B, 1, H, W) by their places in the table of those that are watched."""
-        examples = self.watched[places]
-        rows, frames = (examples[name].to_numpy().astype(np.int64) for name in ("row", "frame"))
-        return self.watched_store.plain_images(rows, frames, self.config.size)
-
     def close(self) -> None:
         """End what runs beside training."""
         self.labelled.feed.close()
         if self.others is not None:
             self.others.feed.close()
-
-    def _draw(self) -> tuple[LabelDraw, pl.DataFrame]:
-        """Which labels are used, and the examples that they are of."""
-        config = self.config
-        examples = self.task.examples(self.dataset, self.cohorts.training)
-        if examples.is_empty():
-            raise ApicalError(
-                f"No patient to learn from has labels for {config.task.name}",
-                where=str(self.dataset.folder),
-                remedy="Take a dataset whose training patients are annotated: 'apical inspect' counts them.",
-            )
-        draw = draw_labels(examples, config.labels, config.seed, config.labels_by)
-        chosen = pl.DataFrame(draw.images, schema={"clip": pl.String, "frame": pl.Int64}, orient="row")
-        return draw, examples.join(chosen, on=["clip", "frame"], how="semi")
 
     def _sizes(self, num_examples: int) -> tuple[int, int]:
         """Images in a batch, and samples in an epoch."""
@@ -217,29 +201,16 @@ class Finetuning:
             self.dataset, clips, view, self.store, size=config.size, batch_size=size, seed=config.seed
         )
 
-    def _watched(self) -> tuple[pl.DataFrame, Answers]:
-        """Held-out examples, evenly chosen if they are too many, and the answers to them."""
-        examples = self.task.examples(self.dataset, self.cohorts.held_out)
-        most = self.config.watched_images
-        if len(examples) > most:
-            examples = examples[np.linspace(0, len(examples) - 1, most).round().astype(np.int64)]
-        self.watched_store = FrameStore.open(self.dataset, self.cohorts.held_out, "disk", self.fabric.device)
-        return examples, self.task.answers(self.dataset, examples)
-
-    def _parts(self) -> Iterator[slice]:
-        for start in range(0, len(self.watched), IMAGES_AT_ONCE):
-            yield slice(start, min(start + IMAGES_AT_ONCE, len(self.watched)))
-
-    def _look(self, part: slice) -> dict[str, Tensor]:
+    def _look(self, images: Tensor, answers: Tensor) -> dict[str, Tensor]:
         """Figures of some images, one by one; all have the same loss."""
-        places, device = np.arange(part.start, part.stop), self.fabric.device
-        answers = self.watched_answers.at(torch.from_numpy(places), None, self.config.size)
+        device = self.fabric.device
         with autocast(self.config.precision, device):
-            outputs = self.model.taught(self.watched_images(places))
-        loss = self.task.loss(outputs.float(), answers.to(device))["loss"]
-        figures = self.task.figures(outputs.float(), answers.to(device))
+            outputs = self.model.taught(images)
+        outputs, answers = outputs.float(), answers.to(device)
+        loss = self.task.loss(outputs, answers)["loss"]
+        figures = self.task.figures(self.task.beliefs(outputs), answers)
         return {
-            "loss": loss.expand(len(places)).cpu(),
+            "loss": loss.expand(len(images)).cpu(),
             **{name: each.cpu() for name, each in figures.items()},
         }
 
@@ -255,7 +226,7 @@ class Finetuning:
 
     def _remarks(self) -> tuple[str, ...]:
         remarks = []
-        if self.watched.is_empty():
+        if not len(self.watched):
             remarks.append(
                 "No held-out patient has labels, so nothing is watched and the best checkpoint is the last"
             )

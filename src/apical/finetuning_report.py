@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any, Protocol
 
 import numpy as np
-import torch
 
+from apical.examples import Watched
 from apical.finetuning import Finetuning
 from apical.first_process import is_first_process
 from apical.models import model_of
@@ -14,15 +15,24 @@ from apical.pictures.run_page import write_run_page
 from apical.pictures.run_sheet import Sheet, draw_run
 from apical.run import Run, RunCard
 
-__all__ = ["report_finetuning", "report_lines"]
+__all__ = ["report_finetuning", "report_lines", "watched_sheet"]
 
 SHOWN = 12
 NOTHING = Sheet("", 0.0, lambda _axes: None)
 """Where no image is watched."""
 MEANINGS = {
     "val_loss": "the task's loss on held-out patients",
+    "val_accuracy": "share of held-out images with the right answer",
     "val_dice": "overlap with the expert's mask on held-out images, at the size worked on; 1 is perfect",
 }
+
+
+class WatchingJob(Protocol):
+    """A job that has held-out images to show."""
+
+    config: Any
+    fabric: Any
+    watched: Watched
 
 
 def report_finetuning(run: Run, job: Finetuning) -> Path:
@@ -30,7 +40,7 @@ def report_finetuning(run: Run, job: Finetuning) -> Path:
     title = f"{run.card.method} on {run.card.data['title']}"
     picture, page = run.folder / "finetuning.png", run.folder / "index.html"
     is_synthetic = bool(run.card.data["is_synthetic"])
-    sheet = NOTHING if job.watched.is_empty() else job.task.sheet(*_shown(run, job))
+    sheet = watched_sheet(run, job)
     draw_run(run.metrics, sheet, picture, title, is_synthetic)
     write_run_page(
         page,
@@ -57,8 +67,8 @@ def report_lines(run: Run) -> list[str]:
     kind = " (synthetic data)" if data["is_synthetic"] else ""
     return [
         f"Learnt {card.method}{kind} from {data['labelled_images']} labelled images of "
-        f"{data['labelled_patients']} patients: {card.steps} steps in {card.seconds:.0f} s on {card.device}.",
-        f"Best checkpoint, of step {card.best.get('step', 0):.0f}: {figures or 'nothing was watched'}.",
+        f"{data['labelled_patients']} patients: {_steps(card)}{card.seconds:.0f} s on {card.device}.",
+        f"{_checkpoint(card)}{figures or 'nothing was watched'}.",
         *(f"Note: {remark}." for remark in card.remarks),
         f"Terms: {'; '.join(card.licences)}.",
         card.notice,
@@ -66,16 +76,14 @@ def report_lines(run: Run) -> list[str]:
     ]
 
 
-def _shown(run: Run, job: Finetuning) -> tuple[np.ndarray, torch.Tensor, torch.Tensor]:
-    """Some held-out images (N, H, W), what the best weights believe of them, and the answers."""
+def watched_sheet(run: Run, job: WatchingJob) -> Sheet:
+    """Some held-out images, what the run's model believes of them, and the answers."""
+    if not len(job.watched):
+        return NOTHING
+    images, answers = job.watched.some(SHOWN)
     model = model_of(run, device=job.fabric.device, precision=job.config.precision)
-    count = len(job.watched)
-    places = np.unique(np.linspace(0, count - 1, min(SHOWN, count)).round().astype(np.int64))
-    images = job.watched_images(places)
-    answers = job.watched_answers.at(torch.from_numpy(places), None, job.config.size)
-    beliefs = model.beliefs(images).cpu()
     pixels = (images[:, 0].cpu().numpy() * 255).round().astype(np.uint8)
-    return pixels, beliefs, answers
+    return model.task.sheet(pixels, model.beliefs(images).cpu(), answers)
 
 
 def _facts(card: RunCard, job: Finetuning) -> list[tuple[str, str]]:
@@ -104,6 +112,15 @@ def _facts(card: RunCard, job: Finetuning) -> list[tuple[str, str]]:
 def _tensors_taken(job: Finetuning) -> str:
     """Known where this start has read them: a resumed run has its own weights already."""
     return f" ({job.start.num_tensors} tensors taken)" if job.start.num_tensors else ""
+
+
+def _steps(card: RunCard) -> str:
+    """A fitting takes none."""
+    return f"{card.steps} steps in " if card.steps else ""
+
+
+def _checkpoint(card: RunCard) -> str:
+    return f"Best checkpoint, of step {card.best.get('step', 0):.0f}: " if card.steps else "Held out: "
 
 
 def _meaning(name: str) -> str:

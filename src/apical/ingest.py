@@ -26,6 +26,7 @@ from apical.journal import Entry, FrameBytes, Kept
 from apical.pixels.task import Prepared, Settings, Task
 from apical.progress import Progress, progress
 from apical.sources.base import ClipRecord, Fault, MaskFile, Source
+from apical.split_file import with_splits
 from apical.splits import OnConflict, settle_splits
 from apical.workers import Crash, available_cores, most_in_flight, ordered_map
 
@@ -48,6 +49,13 @@ class IngestConfig(Config):
     """Make everything outside the ultrasound sector black."""
     on_split_conflict: OnConflict = "error"
     """A patient in two splits: stop, leave out the patient's clips, or put all of them into the most held-out split."""
+    allow_leakage: bool = False
+    """Keep patients in two splits as they are, to repeat what others did; the dataset and all made of it say so."""
+    splits: str | None = None
+    """A CSV file with the columns clip and split, which takes the place of the source's own splits.
+
+    A clip that it lacks goes with its patient, if the file has the patient in one split alone; else it has none.
+    """
     pseudonyms: bool | None = None
     """Replace patient, study, clip and file names by keyed hashes; on for sources whose names identify patients."""
     thumbnails: bool = False
@@ -100,7 +108,12 @@ class _Job:
             raise ApicalError(
                 "No clips were found", where=str(self.folder), remedy=f"Check that it is {self.source.title}."
             )
-        return settle_splits(self.deidentifier.records(scanned), self.config.on_split_conflict)
+        records = self.deidentifier.records(scanned)
+        if self.config.splits is not None:
+            records = with_splits(records, [record.clip for record in scanned], Path(self.config.splits))
+        if self.config.allow_leakage:
+            return records
+        return settle_splits(records, self.config.on_split_conflict)
 
     @cached_property
     def settings(self) -> Settings:

@@ -66,6 +66,8 @@ def summary_lines(dataset: Dataset) -> list[str]:
         f"{counts.get('traced_frames', 0)} traced frames{synthetic}",
         f"Licence: {card.licence}",
     ]
+    if leaking := counts.get("leaking_patients", 0):
+        lines.append(f"! {leaking} patients stand on both sides of the splits, as allow_leakage allows.")
     faults = [f"  {count} × {level}: {reason}" for (level, reason), count in _faults(dataset).items()]
     lines += faults[:REASONS_SHOWN]
     if len(faults) > REASONS_SHOWN:

@@ -71,6 +71,20 @@ class LabelDraw:
         with whole_file(folder / FILE) as part:
             part.write_text(json.dumps(asdict(self), indent=1) + "\n", encoding="utf-8")
 
+    @classmethod
+    def read(cls, folder: Path) -> LabelDraw:
+        """What `write` wrote."""
+        try:
+            values = json.loads((folder / FILE).read_text(encoding="utf-8"))
+            images = tuple((clip, frame) for clip, frame in values["images"])
+            return cls(**{**values, "patients": tuple(values["patients"]), "images": images})
+        except (OSError, ValueError, TypeError, KeyError):
+            raise ApicalError(
+                "Whom this run has learnt from can't be read",
+                where=str(folder / FILE),
+                remedy="Put the file back, or run 'apical finetune' again.",
+            ) from None
+
 
 def draw_labels(examples: pl.DataFrame, amount: str, seed: int, by: By = "patient") -> LabelDraw:
     """Draw from examples, rows (clip, frame, patient); by `image`, as Saeed 2022 does, patients may be cut apart."""

@@ -18,7 +18,7 @@ from apical.averages import settled_decay
 from apical.config import Config
 from apical.moment import Moment
 from apical.networks.base import Network
-from apical.tasks.base import Losses, Task
+from apical.tasks.base import Losses, TrainedTask
 
 __all__ = ["ConsistencyConfig", "Learner", "Lesson", "Unlabelled"]
 
@@ -70,7 +70,7 @@ class Learner(nn.Module):
     def __init__(
         self,
         network: Network,
-        task: Task,
+        task: TrainedTask,
         *,
         consistency: ConsistencyConfig | None = None,
         trains_backbone: bool = True,

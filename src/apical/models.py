@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from apical import registry
 from apical.backbones.base import BackboneConfig
@@ -16,7 +16,8 @@ from apical.errors import ApicalError
 from apical.networks.base import Network, NetworkConfig, network_from
 from apical.precision import Precision, autocast
 from apical.run import Run
-from apical.tasks.base import Task, TaskConfig
+from apical.sight import sight_of
+from apical.tasks.base import FittedTask, Task, TaskConfig, TrainedTask
 
 __all__ = ["Model", "model_of"]
 
@@ -25,19 +26,23 @@ __all__ = ["Model", "model_of"]
 class Model:
     """What a run has learnt."""
 
-    network: Network
+    network: nn.Module
     task: Task
     size: tuple[int, int]
     """Height and width of the images it works on."""
     precision: Precision = "auto"
 
-    @torch.inference_mode()
     def beliefs(self, images: Tensor) -> Tensor:
         """What the task believes of images (B, 1, H, W) of its size, float32 in [0, 1]."""
+        return self.task.beliefs(self.outputs(images))
+
+    @torch.inference_mode()
+    def outputs(self, images: Tensor) -> Tensor:
+        """What the network says of them, which the task reads."""
         images = images.contiguous(memory_format=torch.channels_last)
         with autocast(self.precision, images.device):
-            outputs = self.network(images)
-        return self.task.beliefs(outputs.float())
+            outputs: Tensor = self.network(images)
+        return outputs.float()
 
 
 def model_of(
@@ -55,6 +60,20 @@ def model_of(
         )
     settings = run.config
     task: Task = registry.load("tasks", settings["task"]["name"])(_config("tasks", settings["task"]))
+    network: nn.Module
+    if isinstance(task, FittedTask):
+        network = sight_of(run, parcels=task.needs_parcels, which=which)
+        task.load(run.folder)
+    else:
+        assert isinstance(task, TrainedTask)
+        network = _network(run, task, which)
+    network.eval().requires_grad_(False).to(device).to(memory_format=torch.channels_last)
+    height, width = settings["size"]
+    return Model(network, task, (height, width), precision)
+
+
+def _network(run: Run, task: TrainedTask, which: Literal["last", "best"]) -> Network:
+    settings = run.config
     backbone_config = _config("backbones", settings["backbone"])
     assert isinstance(backbone_config, BackboneConfig)
     config = _config("networks", settings["network"])
@@ -68,9 +87,7 @@ def model_of(
             where=str(run.folder),
             remedy="Train again: its files were mixed with another run's.",
         ) from None
-    network.eval().requires_grad_(False).to(device).to(memory_format=torch.channels_last)
-    height, width = settings["size"]
-    return Model(network, task, (height, width), precision)
+    return network
 
 
 def _config(folder: str, settings: Mapping[str, Any]) -> TaskConfig | BackboneConfig | NetworkConfig:

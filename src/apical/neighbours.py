@@ -6,10 +6,13 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-__all__ = ["class_scores", "nearest"]
+__all__ = ["Bank", "class_scores", "directions", "nearest"]
 
 SIMILARITIES_AT_ONCE = 2**24
 """Queries are worked through in parts, so that a large bank does not fill the memory."""
+QUERIES_AT_ONCE = 500
+PER_GROUP = 8
+"""Measured: the best k of 10,000 are found in groups of eight in a third of the time."""
 
 
 def nearest(bank: Tensor, queries: Tensor, k: int) -> tuple[Tensor, Tensor]:
@@ -17,11 +20,41 @@ def nearest(bank: Tensor, queries: Tensor, k: int) -> tuple[Tensor, Tensor]:
 
     A smaller bank gives all of its rows. A vector without a direction (zero, or not finite) is like nothing: 0.
     """
-    directions = _directions(bank)
-    k = min(k, len(bank))
-    rows = max(1, SIMILARITIES_AT_ONCE // max(1, len(bank)))
-    found = [(part @ directions.T).topk(k, dim=1) for part in torch.split(_directions(queries), rows)]
-    return torch.cat([part.indices for part in found]), torch.cat([part.values for part in found])
+    return Bank(directions(bank)).nearest(directions(queries), k)
+
+
+class Bank:
+    """Vectors of length 1 (M, D), made ready to be asked for those nearest to others, many times over."""
+
+    def __init__(self, vectors: Tensor) -> None:
+        self.num_vectors = len(vectors)
+        self._groups = -(-self.num_vectors // PER_GROUP)
+        padding = self._groups * PER_GROUP - self.num_vectors
+        self._vectors = functional.pad(vectors, (0, 0, 0, padding))
+
+    @torch.no_grad()
+    def nearest(self, queries: Tensor, k: int) -> tuple[Tensor, Tensor]:
+        """The k most alike to each of `queries` (N, D) of length 1: indices and cosines (N, k), best first."""
+        k = min(k, self.num_vectors)
+        rows = min(QUERIES_AT_ONCE, max(1, SIMILARITIES_AT_ONCE // max(1, len(self._vectors))))
+        # One piece of memory for all parts: to have fresh pages made takes half as long as the products.
+        similarities = self._vectors.new_empty(min(rows, len(queries)), len(self._vectors))
+        found = [self._best(part, k, similarities[: len(part)]) for part in torch.split(queries, rows)]
+        return torch.cat([indices for indices, _ in found]), torch.cat([cosines for _, cosines in found])
+
+    def _best(self, queries: Tensor, k: int, similarities: Tensor) -> tuple[Tensor, Tensor]:
+        """The best k lie in the k groups with the best members, which are much fewer to look through."""
+        torch.mm(queries, self._vectors.T, out=similarities)
+        similarities[:, self.num_vectors :] = -torch.inf
+        if k >= self._groups:
+            best = similarities.topk(k, dim=1)
+            return best.indices, best.values
+        members = similarities.view(len(queries), PER_GROUP, self._groups)
+        groups = members.amax(dim=1).topk(k, dim=1, sorted=False).indices
+        candidates = members.gather(2, groups[:, None].expand(-1, PER_GROUP, -1)).flatten(1)
+        best = candidates.topk(k, dim=1)
+        indices = best.indices // k * self._groups + groups.gather(1, best.indices % k)
+        return indices, best.values
 
 
 def class_scores(
@@ -44,7 +77,7 @@ def class_scores(
     return votes.new_zeros(len(queries), num_classes).scatter_add_(1, classes[indices], votes)
 
 
-def _directions(vectors: Tensor) -> Tensor:
+def directions(vectors: Tensor) -> Tensor:
     """The vectors (N, D) at length 1; what has no direction becomes zero."""
     vectors = vectors.to(torch.promote_types(vectors.dtype, torch.float32))
     largest = vectors.abs().amax(dim=1, keepdim=True)

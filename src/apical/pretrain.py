@@ -19,6 +19,7 @@ from apical.pretraining_report import report_pretraining
 from apical.recipes import recipe_path
 from apical.run import Run
 from apical.run_draft import RunDraft, claimed
+from apical.starts import backbone_of_start
 from apical.training_run import MAY_CHANGE, command_line, data_folder, run_card, trained_run
 
 __all__ = ["pretrain"]
@@ -67,6 +68,8 @@ def _settled(
     settings = {**known, **{key: value for key, value in chosen.items() if value is not None}}
     _refuse_other_method(method, settings.get("method", method))
     dataset = Dataset.open(data_folder(settings, overrides))
+    start = backbone_of_start(_init(settings, overrides), known)
+    settings = {**({"backbone": start} if start else {}), **settings}
     settings = {**GENERAL, **kind.defaults, "method": {"name": method}, **settings}
     if "views" not in settings:
         settings["views"] = kind.default_views(min(dataset.frame_size))
@@ -75,11 +78,17 @@ def _settled(
     return config, dataset
 
 
+def _init(settings: Mapping[str, Any], overrides: Sequence[str]) -> str:
+    """What training starts from: the last word on it."""
+    said = [override.removeprefix("init=") for override in overrides if override.startswith("init=")]
+    return str([settings.get("init", "random"), *said][-1])
+
+
 def _trained(draft: RunDraft, config: PretrainConfig, dataset: Dataset, command: str) -> Run:
     with closing(Pretraining(config, dataset, start(config), goes_on=draft.goes_on)) as job:
         card = run_card(
             job,
-            config,
+            config.precision,
             dataset,
             stage="pretrain",
             method=config.method.name,

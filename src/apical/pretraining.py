@@ -123,8 +123,13 @@ class Pretraining:
         return self.examination.examine(self.model)
 
     def weights(self) -> Mapping[str, Tensor]:
-        """The encoder, its input scale included."""
-        return backbone_weights(self.model.encoder)
+        """The encoder, its input scale included, and the method's heads."""
+        heads = {
+            f"{name}.{inner}": tensor
+            for name, head in self.model.heads.items()
+            for inner, tensor in head.state_dict().items()
+        }
+        return {**backbone_weights(self.model.encoder), **heads}
 
     def close(self) -> None:
         """End what runs beside training."""

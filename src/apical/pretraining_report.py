@@ -22,6 +22,10 @@ QUERIES = 10
 NEIGHBOURS = 5
 MEANINGS = {
     "val_loss": "the method's loss on held-out patients",
+    "val_purity": "pixels of held-out images that lie where most of their parcel lies",
+    "val_alive": "parcels that are some token's first choice in held-out clips",
+    "val_information": "what a token tells of its parcel: 0 when parcels have collapsed",
+    "val_stability": "tokens that keep their parcel from one frame of a clip to the next",
     "knn_": "held-out images whose nearest neighbours name the class rightly",
     "chance_": "the share of the most frequent class, which guessing reaches",
     "rankme": "dimensions that the features really use",

@@ -98,8 +98,8 @@ def _refuse_others(folder: Path, resumes: bool) -> None:
             remedy="Put that file back, or take a new --out and start from these weights: --init RUN.",
         )
     if (folder / "run.json").is_file():
-        if not resumes and has_state:
-            is_finished = Run.open(folder).card.is_finished
+        is_finished = Run.open(folder).card.is_finished
+        if not resumes and (has_state or is_finished):
             raise ApicalError(
                 f"There is a {'finished' if is_finished else 'stopped'} run here already",
                 where=str(folder),

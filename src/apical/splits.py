@@ -10,9 +10,11 @@ from typing import Literal
 from apical.errors import ApicalError
 from apical.sources.base import ClipRecord, Fault, Split
 
-__all__ = ["OnConflict", "settle_splits"]
+__all__ = ["JUDGED_ON", "LEARNT_FROM", "OnConflict", "settle_splits"]
 
 OnConflict = Literal["error", "exclude", "hold_out"]
+LEARNT_FROM: tuple[Split, ...] = ("train", "none")
+JUDGED_ON: tuple[Split, ...] = ("val", "test")
 MOST_HELD_OUT: tuple[Split, ...] = ("test", "val", "train", "none")
 CLIPS_NAMED = 4
 
@@ -70,6 +72,7 @@ def _conflict_error(conflicts: dict[str, list[ClipRecord]]) -> ApicalError:
         seen=f"of one patient: {named}",
         remedy=(
             "Correct the splits in the source's tables, or add on_split_conflict=exclude to leave these patients out, "
-            "or on_split_conflict=hold_out to move all their clips to the most held-out split"
+            "or on_split_conflict=hold_out to move all their clips to the most held-out split; allow_leakage=true "
+            "keeps the splits as they are, to repeat what others did, and says so everywhere"
         ),
     )

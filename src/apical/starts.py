@@ -16,7 +16,7 @@ from apical.run import Run
 from apical.tasks.base import TaskConfig
 from apical.weights import WeightsCard, start_weights
 
-__all__ = ["Wishes", "start_network"]
+__all__ = ["Wishes", "backbone_of_start", "start_network"]
 
 ALIKE = ("name", "structures", "head")
 """Settings of a task and a network that must be the same for a decoder to mean the same."""
@@ -38,6 +38,18 @@ class Wishes(Protocol):
     @property
     def backbone(self) -> BackboneConfig:
         """The encoder's settings."""
+
+
+def backbone_of_start(init: str, known: Mapping[str, Any]) -> Any:
+    """The settings of the backbone of the run that training starts from, if it does from one.
+
+    Settings that were known for that very start, as those of a run that is repeated or resumed are, stay as they are.
+    """
+    if not (Path(init) / "run.json").is_file():
+        return None
+    if known.get("init") == init and "backbone" in known:
+        return known["backbone"]
+    return Run.open(Path(init)).config.get("backbone")
 
 
 def start_network(wishes: Wishes, num_outputs: int, *, goes_on: bool = False) -> tuple[Network, WeightsCard]:

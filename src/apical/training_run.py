@@ -18,7 +18,7 @@ from apical.engine import Log, train
 from apical.errors import ApicalError
 from apical.launch import Placement
 from apical.loggers._several import open_loggers
-from apical.precision import resolve_precision
+from apical.precision import Precision, resolve_precision
 from apical.run import Run, RunCard
 from apical.run_draft import RunDraft
 from apical.trainer import Job, TrainingConfig
@@ -39,12 +39,15 @@ class RunSettings(TrainingConfig):
     """Where figures go beside metrics.jsonl: tensorboard, mlflow, wandb."""
 
 
-class RunJob(Job, Protocol):
-    """A job that can say what it is of."""
+class PlacedJob(Protocol):
+    """A job that can say where it runs, and what of it a reader should know."""
 
     fabric: Any
     remarks: tuple[str, ...]
-    """What a reader should know."""
+
+
+class RunJob(Job, PlacedJob, Protocol):
+    """The same of a job that is trained."""
 
 
 def trained_run(
@@ -65,8 +68,8 @@ def trained_run(
 
 
 def run_card(
-    job: RunJob,
-    config: RunSettings,
+    job: PlacedJob,
+    precision: Precision,
     dataset: Dataset,
     *,
     stage: str,
@@ -97,7 +100,7 @@ def run_card(
         versions={"apical": VERSION, "torch": torch.__version__, "python": platform.python_version()},
         device=torch.cuda.get_device_name(device) if device.type == "cuda" else device.type,
         processes=job.fabric.world_size,
-        precision=resolve_precision(config.precision, device),
+        precision=resolve_precision(precision, device),
         remarks=job.remarks,
     )
     if former is None:

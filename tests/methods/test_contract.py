@@ -79,8 +79,16 @@ def test_every_trained_weight_gets_a_gradient_and_no_teacher_does(method: Method
         assert has_gradient == weight.requires_grad, name
 
 
-def test_the_optimiser_trains_the_backbone(method: Method) -> None:
-    assert all(weight.requires_grad for weight in method.backbone.parameters())
+def test_the_optimiser_trains_the_backbone_or_leaves_it_alone_altogether(method: Method) -> None:
+    assert {weight.requires_grad for weight in method.backbone.parameters()} == {method.trains_backbone}
+    modes = {module.training for module in method.train().backbone.modules()}
+    assert modes == {method.trains_backbone}
+
+
+def test_heads_that_are_kept_are_trained(method: Method) -> None:
+    for head in method.heads.values():
+        assert head in list(method.children())
+        assert any(weight.requires_grad for weight in head.parameters())
 
 
 def test_the_encoder_is_a_backbone(method: Method) -> None:

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from apical.statistics.bootstrap import Estimate, Kind, mean_interval, ratio_interval
+from apical.statistics.bootstrap import Estimate, Kind, balanced_interval, mean_interval, ratio_interval
 from tests.statistics.simulated import Array, images, sums_by_patient
 
 RESAMPLES = 40_000
@@ -234,3 +234,41 @@ def test_ten_thousand_resamples_of_a_test_set_take_a_moment_in_little_memory() -
     mean_interval(values, patients)
     assert tracemalloc.get_traced_memory()[1] < 64 << 20
     tracemalloc.stop()
+
+
+def test_the_mean_of_classes_is_that_of_a_slow_loop_over_drawn_patients() -> None:
+    generator = np.random.default_rng(5)
+    classes = generator.choice(["a", "b", "c"], size=120, p=[0.7, 0.2, 0.1])
+    values = (generator.random(120) < 0.7).astype(float)
+    names = [f"p{number}" for number in generator.integers(25, size=120)]
+    found = balanced_interval(values, classes, names, resamples=4000)
+    each = [values[classes == name].mean() for name in "abc"]
+    assert found.value == pytest.approx(np.mean(each))
+    means = []
+    for _ in range(1500):
+        drawn = generator.choice(25, size=25)
+        rows = np.concatenate(
+            [[i for i, name in enumerate(names) if name == f"p{number}"] for number in drawn]
+        )
+        rows = rows.astype(int)
+        parts = [values[rows][classes[rows] == name] for name in "abc"]
+        means.append(np.mean([part.mean() for part in parts if len(part)]))
+    assert found.low == pytest.approx(np.quantile(means, 0.025), abs=0.05)
+    assert found.high == pytest.approx(np.quantile(means, 0.975), abs=0.05)
+
+
+def test_the_mean_of_one_class_is_the_plain_mean() -> None:
+    values, names = np.array([1.0, 0, 1, 1, 0, 1]), list("aabbcd")
+    one = balanced_interval(values, ["x"] * 6, names)
+    plain = mean_interval(values, names)
+    assert (one.low, one.high) == pytest.approx((plain.low, plain.high), abs=0.02)
+
+
+@pytest.mark.parametrize(("values", "names"), [([], []), ([1.0], ["a"]), ([1.0] * 4, list("abcd"))])
+def test_the_mean_of_classes_of_few_or_equal_values_warns_of_nothing(
+    values: list[float], names: list[str]
+) -> None:
+    found = balanced_interval(values, [0] * len(values), names)
+    assert found.num_clusters == len(names)
+    assert np.isnan(found.value) == (not values)
+    assert np.isnan(found.low) == (len(names) < 2)

@@ -15,7 +15,8 @@ from apical.dataset import Dataset
 from apical.errors import ApicalError
 from apical.tasks._mask_answers import MaskAnswers, traced_images
 from apical.tasks._mask_heads import Exclusive, Independent
-from apical.tasks.lv_segmentation import LVSegmentation, LVSegmentationConfig, dice_of, soft_dice
+from apical.tasks._mask_task import dice_of
+from apical.tasks.lv_segmentation import LVSegmentation, LVSegmentationConfig, soft_dice
 from tests.tasks.painted import Painting, heart, painted
 
 
@@ -187,7 +188,7 @@ class TestMasks:
 
     def test_figures_are_the_dice_of_each_image_and_structure(self) -> None:
         task, labels = built(), classes(3)
-        found = task.figures(noise(3, 4, 16, 12), as_masks(labels, 3))
+        found = task.figures(task.beliefs(noise(3, 4, 16, 12)), as_masks(labels, 3))
         best = noise(3, 4, 16, 12).argmax(dim=1)
         assert list(found) == ["dice", "dice_myo", "dice_la"]
         for number, dice in enumerate(found.values(), start=1):
@@ -197,5 +198,5 @@ class TestMasks:
     def test_nothing_where_nothing_is_is_perfect(self) -> None:
         task, nothing = built("lv"), torch.zeros(2, 1, 8, 8)
         outputs = torch.tensor([5.0, -5.0]).view(1, 2, 1, 1).expand(2, 2, 8, 8)
-        assert task.figures(outputs, nothing)["dice"].tolist() == [1, 1]
-        assert task.figures(-outputs, nothing)["dice"].tolist() == [0, 0]
+        assert task.figures(task.beliefs(outputs), nothing)["dice"].tolist() == [1, 1]
+        assert task.figures(task.beliefs(-outputs), nothing)["dice"].tolist() == [0, 0]

@@ -31,8 +31,13 @@ class Method(nn.Module, ABC):
     """Settings of a pretraining that suit it better than the general ones, as a recipe would give them."""
     advice: ClassVar[str] = "Lower the learning rate (optimiser.lr)."
     """What to try when training goes astray: a sentence."""
+    watched: ClassVar[tuple[str, ...]] = ()
+    """Which of its losses' figures are taken of held-out patients too, beside the loss."""
+    reads_traces: ClassVar[bool] = False
+    """Whether it says something of images on which structures are traced; it learns nothing from them."""
+    trains_backbone: ClassVar[bool] = True
+    """Whether the optimiser changes the backbone; else it should start from one that has learnt already."""
     backbone: Backbone
-    """What is trained by the optimiser."""
 
     def __init__(self, config: PieceConfig, backbone: Backbone) -> None:
         super().__init__()
@@ -43,6 +48,11 @@ class Method(nn.Module, ABC):
     def encoder(self) -> Backbone:
         """What training leaves for later stages: the backbone itself, or a teacher."""
         return self.backbone
+
+    @property
+    def heads(self) -> Mapping[str, nn.Module]:
+        """What later stages take beside the encoder, by the names that checkpoints have for it."""
+        return {}
 
     @classmethod
     def default_views(cls, size: int) -> Mapping[str, Any]:
@@ -56,6 +66,10 @@ class Method(nn.Module, ABC):
     def forward(self, batch: Batch, moment: Moment) -> Losses:
         """The same as `loss`; training calls the module so that wrappers see it."""
         return self.loss(batch, moment)
+
+    def traced_figures(self, images: Tensor, masks: Tensor) -> Mapping[str, float]:  # noqa: ARG002
+        """Figures of images (B, 1, H, W) with masks (B, S, H, W), for watching."""
+        return {}
 
     def before_step(self, moment: Moment) -> None:
         """Gradients are ready, not clipped yet; the optimiser has not moved."""

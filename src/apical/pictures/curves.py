@@ -72,6 +72,16 @@ PANELS = (
         ),
         limits=UNIT,
     ),
+    Panel("parcels that are some token's first choice", (Curve("alive", "training", TRAIN, is_noisy=True),)),
+    Panel(
+        "parcels: shares of the most there can be",
+        (
+            Curve("stability", "tokens that keep theirs", TRAIN, is_noisy=True),
+            Curve("information", "what a token tells", HELD_OUT, is_noisy=True),
+            Curve("val_purity", "held-out purity", OTHER),
+        ),
+        limits=UNIT,
+    ),
     Panel("disagreement with the teacher", (Curve("disagreement", "", TRAIN, is_noisy=True),)),
     Panel("effective rank of features (RankMe)", (Curve("rankme", "held out"),)),
     Panel(

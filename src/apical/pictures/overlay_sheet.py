@@ -69,14 +69,16 @@ def draw_overlays(overlays: Sequence[Overlay], axes: Axes) -> None:
     axes.set_axis_off()
 
 
-def draw_overlay_file(overlays: Sequence[Overlay], path: Path, title: str) -> None:
+def draw_overlay_file(
+    overlays: Sequence[Overlay], path: Path, title: str, explanation: str = EXPLANATION
+) -> None:
     """The same as a picture of its own, with a title."""
     from matplotlib.figure import Figure
 
     height = WIDTH * overlay_proportion(overlays)
     figure = Figure(figsize=(WIDTH, height + HEADING))
     share = HEADING / (height + HEADING)
-    figure.text(0.008, 1 - share / 2, f"{title}  {EXPLANATION}", fontsize=9, va="center")
+    figure.text(0.008, 1 - share / 2, f"{title}  {explanation}", fontsize=9, va="center")
     figure.text(0.992, 1 - share / 2, NOTICE, fontsize=7, color=CAPTION, va="center", ha="right")
     draw_overlays(overlays, figure.add_axes((0, 0, 1, 1 - share)))
     figure.savefig(path, dpi=110)

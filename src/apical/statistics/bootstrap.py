@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from apical.statistics.clusters import Array, Clusters, cluster_sums, rounds_of
 
-__all__ = ["Estimate", "Kind", "mean_interval", "ratio_interval"]
+__all__ = ["Estimate", "Kind", "balanced_interval", "mean_interval", "ratio_interval"]
 
 Kind = Literal["bca", "percentile"]
 
@@ -67,6 +67,54 @@ def ratio_interval(
     return Estimate(value, value + low, value + high, level, len(sums))
 
 
+def balanced_interval(
+    values: npt.ArrayLike,
+    classes: npt.ArrayLike,
+    clusters: Clusters,
+    *,
+    resamples: int = 10_000,
+    seed: int = 0,
+    level: float = 0.95,
+) -> Estimate:
+    """The mean over classes of each class's mean over images (N,), with BCa limits from resampling clusters.
+
+    A class that a resample lacks has no part in it.
+    """
+    known = np.asarray(values, dtype=np.float64)
+    if not known.size:
+        return Estimate(np.nan, np.nan, np.nan, level, 0)
+    members = np.asarray(classes)[:, None] == np.unique(classes)
+    sums = cluster_sums(np.column_stack([members * known[:, None], members]), clusters)
+    value = float(_balanced(sums.sum(axis=0, keepdims=True))[0])
+    if len(sums) < 2 or not np.isfinite(value):
+        return Estimate(value, np.nan, np.nan, level, len(sums))
+    offsets = _balanced(_resampled_sums(sums, resamples, seed)) - value
+    without = _balanced(sums.sum(axis=0) - sums) - value
+    shares = np.array([(1 - level) / 2, (1 + level) / 2])
+    shares = _corrected(shares, _bias(offsets), _skewness(without))
+    low, high = np.quantile(offsets, shares).tolist()
+    return Estimate(value, value + low, value + high, level, len(sums))
+
+
+def _balanced(sums: Array) -> Array:
+    """Means over classes (R,) of sums (R, 2K): of the values of each class, then of its members."""
+    totals, members = np.split(sums, 2, axis=1)
+    shares = np.divide(totals, members, out=np.zeros_like(totals), where=members > 0)
+    found: Array = shares.sum(axis=1) / (members > 0).sum(axis=1)
+    return found
+
+
+def _resampled_sums(sums: Array, resamples: int, seed: int) -> Array:
+    """Sums (R, K) of clusters (M, K) drawn with replacement, as many as there are."""
+    generator, count = np.random.default_rng(seed), len(sums)
+    found = []
+    for rows in rounds_of(resamples, count):
+        drawn = generator.integers(count, size=(rows, count)) + count * np.arange(rows)[:, None]
+        times = np.bincount(drawn.ravel(), minlength=rows * count).reshape(rows, count)
+        found.append(times @ sums)
+    return np.concatenate(found)
+
+
 def _limits(
     sums: Array, excess: Array, resamples: int, seed: int, level: float, kind: Kind
 ) -> tuple[float, float]:
@@ -105,7 +153,11 @@ def _bias(offsets: Array) -> float:
 
 def _acceleration(excess: Array, weights: Array) -> float:
     """A sixth of the jackknife's skewness over clusters; 0 where leaving one out changes nothing."""
-    without = -excess / (weights.sum() - weights)
+    return _skewness(-excess / (weights.sum() - weights))
+
+
+def _skewness(without: Array) -> float:
+    """A sixth of the skewness of figures (M,) that leave out one cluster each."""
     lean = without[np.isfinite(without)]
     lean = lean.mean() - lean
     spread = float((lean**2).sum() ** 1.5)
