@@ -89,7 +89,9 @@ def test_the_settings_bear_the_name_of_the_file_and_are_explained(name: str) -> 
     assert [field for field, about in type(config).model_fields.items() if not about.description] == ["name"]
 
 
-def test_settled_settings_leave_nothing_open_and_settle_to_themselves(any_task: Task, dataset: Dataset) -> None:
+def test_settled_settings_leave_nothing_open_and_settle_to_themselves(
+    any_task: Task, dataset: Dataset
+) -> None:
     assert None not in any_task.config.model_dump().values()
     assert type(any_task).settled(any_task.config, dataset) == any_task.config
 
@@ -106,7 +108,9 @@ def test_the_defaults_are_settings_of_a_finetuning(task: TrainedTask) -> None:
     assert config.score in {"val_loss", "last", task.score}
 
 
-def test_examples_are_labelled_frames_of_the_clips_that_were_asked_for(any_task: Task, dataset: Dataset) -> None:
+def test_examples_are_labelled_frames_of_the_clips_that_were_asked_for(
+    any_task: Task, dataset: Dataset
+) -> None:
     clips = dataset.usable_clips[2:7]
     examples = any_task.examples(dataset, clips)
     assert not examples.is_empty()
@@ -170,7 +174,9 @@ def test_beliefs_are_probabilities_and_those_of_a_perfect_network_are_the_answer
     torch.testing.assert_close(task.beliefs(learnt(task, answers)), answers, rtol=0, atol=0.1)
 
 
-def test_a_student_that_agrees_with_a_sure_teacher_has_least_to_learn(task: TrainedTask, dataset: Dataset) -> None:
+def test_a_student_that_agrees_with_a_sure_teacher_has_least_to_learn(
+    task: TrainedTask, dataset: Dataset
+) -> None:
     answers = answers_of(task, dataset)
     outputs = learnt(task, answers)
     beliefs = task.beliefs(2 * outputs)
@@ -180,7 +186,9 @@ def test_a_student_that_agrees_with_a_sure_teacher_has_least_to_learn(task: Trai
     assert task.disagreement(-outputs, beliefs, 0.8) > least + 0.1
 
 
-def test_beliefs_of_whole_frames_are_carried_nowhere_by_the_identity(task: TrainedTask, dataset: Dataset) -> None:
+def test_beliefs_of_whole_frames_are_carried_nowhere_by_the_identity(
+    task: TrainedTask, dataset: Dataset
+) -> None:
     beliefs = task.beliefs(guesses(task, answers_of(task, dataset)))
     carried = task.carried(beliefs, WHOLE, dataset.frame_size)
     torch.testing.assert_close(carried, beliefs, rtol=0, atol=1e-4)
@@ -208,7 +216,9 @@ def test_perfect_beliefs_are_judged_better_than_guesses(task: TrainedTask, datas
             assert not sign * good[name] < sign * bad[name]
 
 
-def test_a_sheet_can_be_drawn_of_any_number_of_images(task: TrainedTask, dataset: Dataset, tmp_path: Path) -> None:
+def test_a_sheet_can_be_drawn_of_any_number_of_images(
+    task: TrainedTask, dataset: Dataset, tmp_path: Path
+) -> None:
     answers = answers_of(task, dataset)
     for count in (0, 1, COUNT):
         beliefs, pixels = task.beliefs(guesses(task, answers[:count])), dataset.clip_frames("p00-a4c")
