@@ -215,10 +215,10 @@ class Study:
             "optimiser.lr=1.0e-3",
             "optimiser.lr_per=null",
             "batch_size=16",
-            "epochs=4",
-            f"epoch_steps={max(1, steps // 4)}",
-            "schedule.warmup_epochs=1",
-            "evaluate_every=2",
+            "epochs=12",
+            f"epoch_steps={max(1, steps // 12)}",
+            "schedule.warmup_epochs=2",
+            "evaluate_every=6",
             "sampling={name: frames, per_clip: 8}",
         ]
         return pretrain(
@@ -231,7 +231,7 @@ class Study:
         overrides = [
             f"backbone={self.plan.network}",
             f"epochs={self.plan.taught_epochs}",
-            f"evaluate_every={self.plan.taught_epochs}",
+            "evaluate_every=5",
         ]
         return finetune(
             "lv_segmentation",

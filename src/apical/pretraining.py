@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Annotated
 
 import torch
@@ -99,7 +99,7 @@ class Pretraining:
         self.title = f"Pretraining with {config.method.name}"
         self.score = config.score
         self.higher_is_better = self.examination.higher_is_better(config.score)
-        self.remarks = (*filter(None, [remark]), *self.examination.remarks_on(config.score))
+        self.remarks = (*self._remarks(remark), *self.examination.remarks_on(config.score))
         self.advice = self.model.advice
 
     @property
@@ -135,6 +135,12 @@ class Pretraining:
         """End what runs beside training."""
         self.feed.close()
         self.examination.close()
+
+    def _remarks(self, of_sampling: str | None) -> Iterator[str]:
+        if of_sampling:
+            yield of_sampling
+        if not self.model.trains_backbone and self.config.init == "random":
+            yield "The encoder has random weights and learns nothing here: name one that has learnt, --init RUN"
 
     def _feed(self, dataset: Dataset, clips: pl.DataFrame) -> tuple[Feed, str | None]:
         config = self.config
