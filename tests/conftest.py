@@ -5,8 +5,12 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from tests.tasks.parcelled import ParcelRuns
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # the tests already run side by side; before torch is imported
 
@@ -48,6 +52,14 @@ def phantom_dataset(
         return ingested[key]
 
     return dataset
+
+
+@pytest.fixture(scope="session")
+def parcel_runs(tmp_path_factory: pytest.TempPathFactory) -> ParcelRuns:
+    """Painted hearts and runs that cut them into parcels, each made once, when it is first asked for."""
+    from tests.tasks.parcelled import ParcelRuns  # torch is slow to import
+
+    return ParcelRuns(tmp_path_factory.mktemp("parcels"))
 
 
 @pytest.fixture

@@ -21,6 +21,7 @@ GROUND = {
     "gathering",
     "interruption",
     "launch",
+    "layout",
     "precision",
     "trainer",
     "training_state",

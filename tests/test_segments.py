@@ -36,7 +36,9 @@ def edited(path: Path, old: str, new: str) -> Segments:
     return Segments.read(path)
 
 
-@pytest.mark.parametrize("looks", [(), (look(),), (look(), look(**BESIDE))], ids=["lists", "a look", "two looks"])
+@pytest.mark.parametrize(
+    "looks", [(), (look(),), (look(), look(**BESIDE))], ids=["lists", "a look", "two looks"]
+)
 def test_what_is_written_is_read(looks: tuple[Look, ...], tmp_path: Path) -> None:
     written, path = segments(looks), Segments.path(tmp_path)
     written.write(path)
@@ -85,7 +87,7 @@ def test_a_file_says_how_it_is_to_be_read(tmp_path: Path) -> None:
 
 def test_a_file_that_is_missing_is_told(tmp_path: Path) -> None:
     for path in (tmp_path / "segments.yaml", tmp_path):
-        with pytest.raises(ApicalError, match=rf"is missing.*{path.name}.*Put it back"):
+        with pytest.raises(ApicalError, match=rf"{path.name}.*is missing.*Put it back"):
             Segments.read(path)
 
 
@@ -115,7 +117,7 @@ def test_a_file_that_is_missing_is_told(tmp_path: Path) -> None:
 def test_a_file_that_is_broken_is_told(content: bytes, tmp_path: Path) -> None:
     path = tmp_path / "segments.yaml"
     path.write_bytes(content)
-    with pytest.raises(ApicalError, match=r"can't be read.*segments\.yaml.*Write it as"):
+    with pytest.raises(ApicalError, match=r"segments\.yaml.*can't be read.*Write it as"):
         Segments.read(path)
 
 
@@ -123,7 +125,9 @@ def test_a_file_that_is_broken_is_told(content: bytes, tmp_path: Path) -> None:
 def test_a_parcel_that_there_is_not_is_told(parcel: int, tmp_path: Path) -> None:
     path = tmp_path / "segments.yaml"
     segments().write(path)
-    with pytest.raises(ApicalError, match=rf"segments\.yaml.*lv has parcel {parcel}, but they are called 0 to 2"):
+    with pytest.raises(
+        ApicalError, match=rf"segments\.yaml.*lv has parcel {parcel}, but they are called 0 to 2"
+    ):
         edited(path, "parcels: [0, 2]", f"parcels: [0, {parcel}]")
 
 
@@ -136,6 +140,15 @@ def test_weights_that_are_lacking_are_told(name: str, term: str, tmp_path: Path)
     path.write_text(yaml.safe_dump(values))
     with pytest.raises(ApicalError, match=rf"segments\.yaml.*a look at {name} lacks .*{term}"):
         Segments.read(path)
+
+
+def test_the_order_of_weights_in_the_file_means_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "segments.yaml"
+    written = segments((look(), look(**BESIDE)))
+    written.write(path)
+    path.write_text(yaml.safe_dump(yaml.safe_load(path.read_text()), sort_keys=True))
+    assert [[*each] for each in Segments.read(path).looks[1].values()] == [[*TERMS, *BESIDE]] * 3
+    assert Segments.read(path).looks == written.looks
 
 
 @pytest.mark.parametrize("terms", [{"z": 1.0}, {"x": float("nan")}, {"x": float("inf")}, {"9": 1.0}])

@@ -58,8 +58,8 @@ def pretrained(dataset: Dataset, runs: Path, method: str, backbone: str) -> Run:
         BACKBONES[backbone],
         *ALIKE,
         *sizes,
-        *SMALL.get(method, []),
         "sampling.name=frames",
+        *SMALL.get(method, []),
         "epochs=1",
     ]
     return pretrain(method, out, data=dataset.folder, overrides=[*settings, "monitor_images=8"], resume=True)

@@ -110,8 +110,10 @@ def _fitted(
             f"{task} looks through an encoder that has learnt already, and none is named",
             remedy="Add --init RUN, a run that 'apical pretrain' wrote.",
         )
-    config = read_config(FitConfig, overrides=overrides, **{**settings, **settings_of_start(str(init))})
-    settled = registry.load("tasks", task).settled(config.task, dataset)
+    kind: type[FittedTask] = registry.load("tasks", task)
+    start_settings = settings_of_start(str(init), parcels=kind.needs_parcels)
+    config = read_config(FitConfig, overrides=overrides, **{**settings, **start_settings})
+    settled = kind.settled(config.task, dataset)
     run, job = fitted_run(draft, config.model_copy(update={"task": settled}), dataset, command)
     report_fitting(run, job)
     return run

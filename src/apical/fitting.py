@@ -54,7 +54,7 @@ class FitConfig(Placement):
     backbone: Annotated[BackboneConfig, *piece("backbones")]
     """Its encoder, as that run has it."""
     head: ParcelHeadConfig | None = None
-    """Its head, as that run has it."""
+    """Its head, as that run has it; none where only vectors are looked at."""
     labels: Annotated[str, BeforeValidator(str)] = "all"
     """How many annotated patients are learnt from: all, a number such as 20, or a share such as 5%."""
     labels_by: By = "patient"
@@ -172,7 +172,7 @@ class Fitting:
         return seen.float().cpu()
 
 
-def settings_of_start(init: str) -> dict[str, object]:
-    """The encoder's and the head's settings of the run that is looked through."""
+def settings_of_start(init: str, *, parcels: bool) -> dict[str, object]:
+    """The settings of the encoder that is looked through and, where parcels are looked at, of its head."""
     run = Run.open(Path(init))
-    return {"backbone": run.config.get("backbone"), "head": head_settings(run)}
+    return {"backbone": run.config.get("backbone"), "head": head_settings(run) if parcels else None}

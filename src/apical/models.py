@@ -13,6 +13,7 @@ from apical import registry
 from apical.backbones.base import BackboneConfig
 from apical.encoders import backbone_from
 from apical.errors import ApicalError
+from apical.layout import channels_last
 from apical.networks.base import Network, NetworkConfig, network_from
 from apical.precision import Precision, autocast
 from apical.run import Run
@@ -39,7 +40,8 @@ class Model:
     @torch.inference_mode()
     def outputs(self, images: Tensor) -> Tensor:
         """What the network says of them, which the task reads."""
-        images = images.contiguous(memory_format=torch.channels_last)
+        if images.ndim == 4:
+            images = images.contiguous(memory_format=torch.channels_last)
         with autocast(self.precision, images.device):
             outputs: Tensor = self.network(images)
         return outputs.float()
@@ -67,7 +69,7 @@ def model_of(
     else:
         assert isinstance(task, TrainedTask)
         network = _network(run, task, which)
-    network.eval().requires_grad_(False).to(device).to(memory_format=torch.channels_last)
+    channels_last(network.eval().requires_grad_(False).to(device))
     height, width = settings["size"]
     return Model(network, task, (height, width), precision)
 

@@ -131,9 +131,11 @@ def _parcelled(
 ) -> tuple[Mapping[str, str], list[str]]:
     """Atlas, clips and, where the run makes masks of its parcels, why they are as they are."""
     sight, size = sight_of(run, parcels=True).to(device_named(device)), _size(run, dataset)
+    model = model_of(run, device=device_named(device)) if run.card.stage == "finetune" else None
     structures = _structures(dataset)
-    images = _images(dataset, clips, structures)
-    atlas = atlas_of(sight, dataset, clips, images, structures, size)
+    traced = traced_images(dataset, clips, structures) if structures else pl.DataFrame()
+    images = _some(_middles(clips) if traced.is_empty() else traced)
+    atlas = atlas_of(sight, dataset, clips, images, () if traced.is_empty() else structures, size)
     atlas.table().write_csv(out / "parcels.csv", float_precision=4)
     draw_atlas(atlas, out / "atlas.png", _note(dataset))
     longest = clips.sort("num_frames", descending=True, maintain_order=True)[:MOST_CLIPS]
@@ -141,8 +143,8 @@ def _parcelled(
     draw_clip(shown, out / "clips.png", _note(dataset))
     captions = {"atlas.png": "All parcels", "clips.png": "From frame to frame"}
     lines = _atlas_lines(atlas, shown)
-    if run.card.stage == "finetune":
-        reasons = reasons_for(model_of(run, device=device_named(device)), dataset, clips, images)
+    if model is not None:
+        reasons = reasons_for(model, dataset, clips, images)
         draw_reasons(reasons, out / "why.png", _note(dataset))
         captions = {"why.png": "Why each image got its mask", **captions}
         return captions, [*lines, *_segment_lines(run)]
@@ -189,14 +191,14 @@ def _write_form(atlas: Atlas, structures: tuple[str, ...], path: Path) -> None:
     Segments(len(atlas.present), "named", empty).write(path)
 
 
-def _images(dataset: Dataset, clips: pl.DataFrame, structures: tuple[str, ...]) -> pl.DataFrame:
-    """Traced frames where there are any, else the middle frame of each clip; evenly chosen if they are many."""
-    images = traced_images(dataset, clips, structures) if structures else pl.DataFrame()
-    if images.is_empty():
-        indexed = clips.with_row_index("row")
-        images = indexed.select(
-            pl.col("row").cast(pl.Int64), "clip", (pl.col("num_frames") // 2).alias("frame"), "patient"
-        )
+def _middles(clips: pl.DataFrame) -> pl.DataFrame:
+    """The middle frame of each clip: what there is to look at where nothing is traced."""
+    middle = (pl.col("num_frames") // 2).alias("frame")
+    return clips.with_row_index("row").select(pl.col("row").cast(pl.Int64), "clip", middle, "patient")
+
+
+def _some(images: pl.DataFrame) -> pl.DataFrame:
+    """Evenly chosen, if they are many."""
     if len(images) <= MOST_IMAGES:
         return images
     return images[np.linspace(0, len(images) - 1, MOST_IMAGES).round().astype(np.int64)]

@@ -10,6 +10,7 @@ from apical.errors import ApicalError
 from apical.examples import Watched
 from apical.models import Model
 from apical.pictures.parcels import Reason
+from apical.tasks._mask_scores import cleaned
 from apical.tasks.parcel_segmentation import ParcelSegmentation
 
 __all__ = ["reasons_for"]
@@ -32,6 +33,8 @@ def reasons_for(model: Model, dataset: Dataset, clips: pl.DataFrame, images: pl.
     pictures, answers = watched.at_places(np.arange(len(chosen)))
     scores = model.outputs(pictures).cpu()
     masks = task.head.masks(task.beliefs(scores)).numpy()
+    if task.config.cleans:
+        masks = np.array([[cleaned(mask) for mask in each] for each in masks])
     return [
         Reason(
             (pictures[place, 0].cpu().numpy() * 255).round().astype(np.uint8),

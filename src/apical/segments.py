@@ -6,6 +6,7 @@ way of making masks looks at; the weights are all that the weighing ways look at
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,16 +17,20 @@ import yaml
 from apical.errors import ApicalError
 from apical.whole import whole_file
 
-__all__ = ["BACKGROUND", "Evidence", "Look", "Segments"]
+__all__ = ["BACKGROUND", "BESIDE", "PLACES", "Evidence", "Look", "Segments"]
 
 BACKGROUND = "background"
+PLACES = ("x", "y", "xx", "xy", "yy")
+"""Terms that may be joined to parcels: where in the image."""
+BESIDE = ("u", "v", "uu", "uv", "vv")
+"""And where beside the ventricle that the look before found."""
 Look = Mapping[str, Mapping[str, float]]
 """By structure, or background, the number of each term: a parcel, or what is joined to parcels."""
 
 FILE = "segments.yaml"
 HEAD = """\
 # Which parcels make which structure. Edit it and run 'apical evaluate' again: it takes effect at once.
-#   parcels   those that the structure is made of; where there are looks, those that speak for it loudest
+#   parcels   those that the structure is made of; where there are looks, those that lie mostly in it, for readers
 #   looks     for each parcel, how much it speaks for the structure: used instead of the lists where there are any.
 #             x, y and their products: where in the image; u, v: where beside the ventricle of the look before
 #   evidence  of the labelled images: overlap, the mean share of the parcel that lies in the structure; holds, in how
@@ -141,7 +146,7 @@ def _segments_from(values: Any) -> Segments:
         num_parcels=count,
         rule=str(values.get("rule", "named")),
         members={name: _parcels(name, each["parcels"], count) for name, each in structures.items()},
-        looks=tuple(_look(look, count) for look in values.get("looks", [])),
+        looks=_looks(values.get("looks", []), count),
         evidence={
             name: {int(parcel): Evidence(**row) for parcel, row in each.get("evidence", {}).items()}
             for name, each in structures.items()
@@ -151,7 +156,9 @@ def _segments_from(values: Any) -> Segments:
 
 
 def _parcels(name: str, parcels: Any, count: int) -> tuple[int, ...]:
-    chosen = tuple(sorted({int(parcel) for parcel in parcels}))
+    if not isinstance(parcels, list) or not all(type(parcel) is int for parcel in parcels):
+        raise ValueError(f"the parcels of {name} are no list of whole numbers")
+    chosen = tuple(sorted(set(parcels)))
     unknown = [parcel for parcel in chosen if not 0 <= parcel < count]
     if unknown:
         raise ValueError(f"{name} has parcel {unknown[0]}, but they are called 0 to {count - 1}")
@@ -163,10 +170,25 @@ def _key(term: str) -> int | str:
     return int(term) if term.isdigit() else term
 
 
+def _looks(looks: Any, count: int) -> tuple[Look, ...]:
+    read = tuple(_look(look, count) for look in looks)
+    if read and any(BESIDE[0] in each for each in read[0].values()):
+        raise ValueError(f"the first look has {BESIDE[0]}, but no ventricle is found before it")
+    return read
+
+
 def _look(look: Mapping[str, Mapping[Any, Any]], count: int) -> Look:
-    terms = {name: {str(term): float(number) for term, number in each.items()} for name, each in look.items()}
-    for name, each in terms.items():
-        missing = [str(parcel) for parcel in range(count) if str(parcel) not in each]
+    """The same terms for all, in their one order, whatever the file's."""
+    found = {name: {str(term): float(number) for term, number in each.items()} for name, each in look.items()}
+    used = {term for each in found.values() for term in each}
+    joined = (term for kind in (PLACES, BESIDE) if used & set(kind) for term in kind)
+    terms = [*map(str, range(count)), *joined]
+    for name, each in found.items():
+        missing = [term for term in terms if term not in each]
         if missing:
-            raise ValueError(f"a look at {name} lacks parcel {missing[0]}")
-    return terms
+            what = "parcel " if missing[0].isdigit() else ""
+            raise ValueError(f"a look at {name} lacks {what}{missing[0]}")
+        wrong = [term for term in each if term not in terms or not math.isfinite(each[term])]
+        if wrong:
+            raise ValueError(f"a look at {name} has {wrong[0]}: {each[wrong[0]]}, which means nothing")
+    return {name: {term: each[term] for term in terms} for name, each in found.items()}

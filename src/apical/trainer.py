@@ -14,6 +14,7 @@ from torch.optim import Optimizer
 
 from apical.averages import Average
 from apical.launch import Placement
+from apical.layout import channels_last
 from apical.moment import Moment
 from apical.precision import Precision, autocast
 from apical.schedules import Schedule, cosine
@@ -89,7 +90,7 @@ class Trainer:
     def __init__(self, job: Job, config: TrainingConfig, fabric: Fabric) -> None:
         self.job, self.config, self.fabric = job, config, fabric
         if config.channels_last:
-            job.model.to(memory_format=torch.channels_last)
+            channels_last(job.model)
         self.model, self.optimiser = fabric.setup(job.model, job.optimiser)
         self.average = None if config.average is None else Average(job.model, config.average)
         self._weight_decays = [group["weight_decay"] for group in job.optimiser.param_groups]

@@ -13,6 +13,7 @@ from apical import registry
 from apical.backbones.base import Backbone
 from apical.checkpoint import read_tensors, write_tensors
 from apical.errors import ApicalError
+from apical.layout import channels_last
 from tests.backbones.material import grey_images, lived_in
 
 NAMES = registry.names("backbones")
@@ -132,7 +133,7 @@ def test_half_precision_with_channels_last_sees_much_the_same_and_teaches(name: 
     images = grey_images(2, 1, SIDE, SIDE)
     with torch.no_grad():
         exact = backbone(images).vector
-    backbone.to(memory_format=torch.channels_last)
+    channels_last(backbone)
     with torch.autocast("cpu", torch.bfloat16):
         rough = backbone(images.to(memory_format=torch.channels_last)).vector
     rough.float().square().mean().backward()
@@ -147,6 +148,8 @@ def test_what_timm_says_of_published_weights_is_what_the_backbone_assumes(
     import timm
 
     for kind, published in default(name).published().items():
+        if kind == "kinetics":  # which torchvision gives out: see test_video.py
+            continue
         settings = timm.get_pretrained_cfg(published.name, allow_unregistered=False)
         assert settings is not None
         assert (settings.mean, settings.std) == default(name).foreign[kind]

@@ -26,11 +26,14 @@ def method_named(name: str, seed: int = 0) -> Method:
     torch.manual_seed(seed)
     kind: type[Method] = registry.load("methods", name)
     smaller = {field: value for field, value in SMALLER.items() if field in kind.Config.model_fields}
-    return kind(kind.Config.model_validate({"name": name, **smaller}), Tiny())
+    config = kind.Config.model_validate({"name": name, **smaller})
+    is_for_clips = kind(config, Tiny()).frames is not None
+    torch.manual_seed(seed)
+    return kind(config, Tiny(axes=3 if is_for_clips else 2))
 
 
 def batch_for(method: Method) -> Batch:
-    return noise(method.default_views(SIZE))
+    return noise(method.default_views(SIZE), frames=method.frames)
 
 
 def losses_of(method: Method, batch: Batch, seed: int = 0) -> Losses:

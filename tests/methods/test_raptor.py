@@ -13,12 +13,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from apical.backbones.base import Backbone, BackboneConfig, Features
-from apical.backbones.resnet18 import ResNet18
 from apical.backbones.vit_small import ViTSmall
 from apical.batch import Batch
-from apical.errors import ApicalError
-from apical.methods._parcel_head import ParcelHead, ParcelHeadConfig, joined
-from apical.methods.raptor import Raptor, RaptorConfig, correspondence, state_of, sums_of
+from apical.methods.raptor import Raptor, RaptorConfig, correspondence, sums_of
 from tests.methods.tiny import FIRST, Tiny
 
 SHIFTS = {"self": 0.3, "clip": 0.1, "other": -0.2}
@@ -42,7 +39,15 @@ class Dropping(Backbone):
 
 
 def small_vit(**settings: Any) -> Backbone:
-    config = {"name": "vit_small", "patch": 8, "image_size": 32, "dim": 24, "depth": 2, "heads": 2, **settings}
+    config = {
+        "name": "vit_small",
+        "patch": 8,
+        "image_size": 32,
+        "dim": 24,
+        "depth": 2,
+        "heads": 2,
+        **settings,
+    }
     return ViTSmall(ViTSmall.Config.model_validate(config))
 
 
@@ -63,8 +68,10 @@ def clips(samples: int = 3, frames: int = 4, side: int = 32, seed: int = 0) -> B
     random = torch.Generator().manual_seed(seed)
     line = torch.linspace(0, 1, side)
     slopes = torch.rand(samples, frames, 2, 1, 1, generator=random)
-    pictures = slopes[:, :, 0] * line[:, None] + slopes[:, :, 1] * line + 0.1 * torch.rand(
-        samples, frames, side, side, generator=random
+    pictures = (
+        slopes[:, :, 0] * line[:, None]
+        + slopes[:, :, 1] * line
+        + 0.1 * torch.rand(samples, frames, side, side, generator=random)
     )
     for sample in range(samples):
         pictures[sample, :, 4 * sample : 4 * sample + 10, 3:20] = 1.0
@@ -81,7 +88,7 @@ def clips(samples: int = 3, frames: int = 4, side: int = 32, seed: int = 0) -> B
 
 def losses_of(raptor: Raptor, batch: Batch, seed: int = 5) -> Mapping[str, Tensor]:
     torch.manual_seed(seed)
-    return raptor(batch, FIRST)
+    return raptor.loss(batch, FIRST)
 
 
 def noise(*shape: int) -> Tensor:
@@ -99,7 +106,11 @@ def groups(*shape: int) -> Tensor:
 def smooth(*shape: int) -> Tensor:
     """Tokens that change slowly from place to place, frame to frame and clip to clip."""
     B, T, N, D = shape
-    phase = torch.arange(B).view(B, 1, 1, 1) + 0.2 * torch.arange(T).view(T, 1, 1) + torch.arange(N).view(N, 1) / N
+    phase = (
+        torch.arange(B).view(B, 1, 1, 1)
+        + 0.2 * torch.arange(T).view(T, 1, 1)
+        + torch.arange(N).view(N, 1) / N
+    )
     return torch.sin(phase * torch.arange(1, D + 1)) + 0.5
 
 
@@ -107,6 +118,13 @@ def lonely(*shape: int) -> Tensor:
     """One token like no other; all others the same."""
     tokens = torch.ones(shape)
     tokens[..., 0, :] = torch.linspace(-1, 1, shape[-1])
+    return tokens
+
+
+def blank(*shape: int) -> Tensor:
+    """Some tokens are nothing at all."""
+    tokens = noise(*shape)
+    tokens[..., ::3, :] = 0
     return tokens
 
 
@@ -122,7 +140,9 @@ def plain_term(one: Tensor, one_shares: Tensor, two: Tensor, two_shares: Tensor,
     return total / (len(one) * len(two))
 
 
-def plain_terms(features: Tensor, shares: Tensor, seed: int, before: Callable[[], object]) -> dict[str, float]:
+def plain_terms(
+    features: Tensor, shares: Tensor, seed: int, before: Callable[[], object]
+) -> dict[str, float]:
     """The means over clips and frames; the same frames and other clips are drawn, after what is drawn before them."""
     B, T = features.shape[:2]
     torch.manual_seed(seed)
@@ -145,7 +165,7 @@ def plain_terms(features: Tensor, shares: Tensor, seed: int, before: Callable[[]
 
 
 class TestLoss:
-    @pytest.mark.parametrize("tokens", [noise, groups, smooth, lonely])
+    @pytest.mark.parametrize("tokens", [noise, groups, smooth, lonely, blank])
     @pytest.mark.parametrize("shift", [-0.4, 0.0, 0.3])
     def test_a_comparison_of_frames_is_the_loop_over_pairs(
         self, tokens: Callable[..., Tensor], shift: float
@@ -157,7 +177,12 @@ class TestLoss:
         found = correspondence(sums, other, shift)
         for clip in range(2):
             for frame in range(2):
-                pair = features[clip, frame], shares[clip, frame], features[1 - clip, frame], shares[1 - clip, frame]
+                pair = (
+                    features[clip, frame],
+                    shares[clip, frame],
+                    features[1 - clip, frame],
+                    shares[1 - clip, frame],
+                )
                 assert float(found[clip, frame]) == pytest.approx(plain_term(*pair, shift), abs=1e-5)
 
     def test_without_a_shift_parcels_that_are_all_the_same_have_no_loss(self) -> None:
@@ -167,7 +192,10 @@ class TestLoss:
 
     def test_parcels_that_follow_the_features_have_the_lowest_loss(self) -> None:
         features = torch.eye(4).repeat(1, 1, 5, 1) + 0.01
-        follow, mixed = functional.one_hot(torch.arange(20) % 4).float(), functional.one_hot(torch.arange(20) // 5).float()
+        follow, mixed = (
+            functional.one_hot(torch.arange(20) % 4).float(),
+            functional.one_hot(torch.arange(20) // 5).float(),
+        )
         one, other = (
             correspondence(*(sums_of(features, shares[None, None]),) * 2, 0.3) for shares in (follow, mixed)
         )
@@ -179,7 +207,9 @@ class TestLoss:
         ids=str,
     )
     @pytest.mark.parametrize("shape", [(3, 4), (2, 1), (4, 2)])
-    def test_all_three_terms_are_those_of_the_loop(self, shape: tuple[int, int], settings: dict[str, Any]) -> None:
+    def test_all_three_terms_are_those_of_the_loop(
+        self, shape: tuple[int, int], settings: dict[str, Any]
+    ) -> None:
         raptor, batch = method(**settings), clips(*shape)
         found = losses_of(raptor, batch)
         torch.manual_seed(5)
@@ -260,91 +290,3 @@ class TestEncoder:
         assert not losses_of(raptor, batch, 1)["self"].equal(losses_of(raptor, batch, 2)["self"])
         raptor.eval()
         assert losses_of(raptor, batch, 1)["self"].equal(losses_of(raptor, batch, 2)["self"])
-
-
-class TestHead:
-    def test_it_is_three_layers_with_a_way_round_the_first_two(self) -> None:
-        raptor = method(head={"parcels": 6, "norm": True})
-        first, second, third = raptor.head.layers
-        tokens = noise(5, 24)
-        normed = lambda each: functional.layer_norm(each, (24,))  # noqa: E731
-        hidden = functional.gelu(first(normed(tokens))) + tokens
-        hidden = functional.relu(second(normed(hidden))) + hidden
-        torch.testing.assert_close(raptor.head(tokens), third(normed(hidden)))
-
-    def test_maps_are_scored_place_by_place(self) -> None:
-        raptor, maps = method(), noise(2, 24, 3, 5)
-        scores = raptor.head.maps(maps)
-        assert scores.shape == (2, 6, 3, 5)
-        torch.testing.assert_close(scores[1, :, 2, 4], raptor.head(maps[1, :, 2, 4]))
-
-    @pytest.mark.parametrize("levels", [(0,), (1, 2), (3, 0)])
-    def test_levels_of_a_pyramid_are_joined_at_the_size_of_the_finest(self, levels: tuple[int, ...]) -> None:
-        torch.manual_seed(0)
-        backbone, images = ResNet18(ResNet18.Config()).eval(), torch.rand(2, 1, 64, 48)
-        pyramid = backbone.pyramid(images)
-        found = joined(backbone, images, levels)
-        height, width = max(pyramid[level].shape[-2:] for level in levels)
-        assert found.shape == (2, sum(pyramid[level].shape[1] for level in levels), height, width)
-        start = 0
-        for level in levels:
-            own = found[:, start : start + pyramid[level].shape[1]]
-            start += own.shape[1]
-            if own.shape[-2:] == pyramid[level].shape[-2:]:
-                torch.testing.assert_close(own.mean(dim=1), torch.zeros(2, height, width), atol=1e-5, rtol=0)
-                assert ((own.var(dim=1, correction=0) - 1).abs() < 0.05).all()
-        raptor = method(backbone, head={"parcels": 6, "levels": levels})
-        losses = losses_of(raptor, clips(samples=2, frames=2))
-        assert losses["loss"].isfinite()
-        assert raptor.traced_figures(images, torch.ones(2, 1, 64, 48))["purity"] == 1
-
-    @pytest.mark.parametrize("levels", [(), (9,), (0, -1)])
-    def test_levels_that_are_not_there_are_told(self, levels: tuple[int, ...]) -> None:
-        with pytest.raises(ApicalError, match=r"pyramid has \d maps.*method\.head\.levels"):
-            ParcelHead(ResNet18(ResNet18.Config()), ParcelHeadConfig(levels=levels))
-
-    def test_a_class_token_goes_with_the_last_map_alone(self) -> None:
-        with pytest.raises(ApicalError, match=r"class token.*levels=null"):
-            method(class_token=True, head={"parcels": 6, "levels": (0,)})
-
-    def test_it_is_kept_beside_the_encoder(self) -> None:
-        raptor = method()
-        assert raptor.heads == {"head": raptor.head}
-        assert raptor.encoder is raptor.backbone
-
-
-class TestFigures:
-    def test_one_parcel_for_all_tells_nothing(self) -> None:
-        shares = functional.one_hot(torch.full((2, 3, 9), 2), 5).float()
-        state = state_of(shares)
-        assert (state["alive"], state["stability"]) == (1, 1)
-        assert state["information"].abs() < 1e-6 > state["entropy"].abs()
-
-    def test_the_same_shares_for_all_tell_nothing(self) -> None:
-        state = state_of(torch.full((2, 3, 9, 5), 0.2))
-        assert float(state["entropy"]) == pytest.approx(1)
-        assert float(state["information"]) == pytest.approx(0, abs=1e-6)
-        assert float(state_of(noise(5).softmax(0).expand(2, 3, 9, 5))["information"]) == pytest.approx(0, abs=1e-6)
-
-    def test_sure_and_equally_used_parcels_tell_most(self) -> None:
-        state = state_of(functional.one_hot(torch.arange(2 * 3 * 10).view(2, 3, 10) % 5, 5).float())
-        assert state["alive"] == 5
-        assert float(state["information"]) == pytest.approx(1)
-
-    def test_alive_and_stability_are_what_a_hand_counts(self) -> None:
-        winners = torch.tensor([[[0, 1, 4, 4], [0, 1, 1, 4], [0, 0, 0, 0]]])
-        state = state_of(0.6 * functional.one_hot(winners, 6) + 0.4 / 6)
-        assert state["alive"] == 3
-        assert float(state["stability"]) == pytest.approx((3 + 1) / 8)
-
-    def test_purity_is_what_a_hand_counts(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        parcels = torch.tensor([[0, 0, 1, 1], [0, 2, 1, 1], [2, 2, 2, 1]])
-        scores = functional.one_hot(parcels, 6).movedim(-1, 0)[None].float()
-        monkeypatch.setattr(ParcelHead, "seen", lambda _self, _backbone, _images: scores)
-        monkeypatch.setattr(ParcelHead, "maps", lambda _self, features: features)
-        masks = torch.zeros(1, 2, 3, 4)
-        masks[0, 0, :2, :2] = 1  # parcels 0 0 0 2
-        masks[0, 1, :2, 2] = 1  # parcels 1 1
-        found = method().traced_figures(torch.zeros(1, 1, 3, 4), masks)
-        of_parcel_0, of_parcel_1, of_parcel_2 = 3, 3, 3
-        assert found["purity"] == pytest.approx((of_parcel_0 + of_parcel_1 + of_parcel_2) / 12)

@@ -24,6 +24,7 @@ class Tiny(Backbone):
 
     def __init__(self, axes: int = 2) -> None:
         super().__init__(BackboneConfig(name="tiny"))
+        self.takes_clips = axes == 3
         convolution, norm = (nn.Conv2d, nn.BatchNorm2d) if axes == 2 else (nn.Conv3d, nn.BatchNorm3d)
         self.net = nn.Sequential(
             convolution(1, 8, 3, stride=2, padding=1, bias=False),
@@ -39,13 +40,25 @@ class Tiny(Backbone):
         return Features(maps.flatten(2).mean(dim=2), maps)
 
 
-def noise(views: Mapping[str, Any], samples: int = 8, patients: int = 6, seed: int = 1) -> Batch:
-    """A batch for views with these settings; each view is a noisy copy of its sample, as in life."""
+def noise(
+    views: Mapping[str, Any],
+    samples: int = 8,
+    patients: int = 6,
+    seed: int = 1,
+    frames: int | None = None,
+) -> Batch:
+    """A batch for views with these settings; each view is a noisy copy of its sample, as in life.
+
+    With `frames`, of clips: of each sample, frames that differ.
+    """
     random = torch.Generator().manual_seed(seed)
     pictures = torch.rand(samples, 1, SIZE, SIZE, generator=random)
 
     def view(size: int) -> Tensor:
         picture = nn.functional.interpolate(pictures, size)
+        if frames is not None:
+            moving = torch.linspace(0.5, 1, frames).view(1, 1, -1, 1, 1)
+            picture = picture[:, :, None] * moving
         return (picture + torch.rand(picture.shape, generator=random)) / 2
 
     def warp() -> Tensor:

@@ -17,6 +17,7 @@ from apical.checkpoint import read_tensors, write_tensors
 from apical.config import PieceConfig, piece
 from apical.encoders import backbone_from
 from apical.errors import ApicalError
+from apical.layout import channels_last
 from apical.networks.base import Network, network_from, networks_for
 from tests.backbones.material import grey_images
 from tests.networks.material import BACKBONES, CASES, NETWORKS, Case, built, settled, small
@@ -162,7 +163,7 @@ def test_half_precision_with_channels_last_sees_much_the_same_and_teaches(
     network, images = copy.deepcopy(lasting(case)), grey_images(2, 1, 48, 40)
     with torch.no_grad():
         exact = network(images)
-    network.to(memory_format=torch.channels_last)
+    channels_last(network)
     with torch.autocast("cpu", torch.bfloat16):
         rough = network(images.to(memory_format=torch.channels_last))
     assert rough.dtype == torch.float32

@@ -14,6 +14,7 @@ import pytest
 
 from apical import registry
 from apical.dataset import Dataset
+from apical.tasks.base import TrainedTask
 from tests.tasks.painted import painted
 
 ROOT = Path(__file__).parents[2]
@@ -37,6 +38,9 @@ SMALL = {
     "dense": ["method.hidden_features=16", "method.projected_features=8"],
     "dino": ["method.prototypes=32", "views.local.count=2", "views.local.size=16"],
     "simclr": ["method.projected_features=8"],
+    "mi_simclr": ["method.hidden_features=16", "method.projected_features=8"],
+    "echoclr": ["method.hidden_features=16", "method.frames=2", "sampling.name=clips", "sampling.frames=2"],
+    "raptor": ["method.head.parcels=8", "method.head.dropout=0.2"],
 }
 FINETUNING_KILLS = 5
 TAUGHT = [
@@ -54,7 +58,7 @@ TAUGHT = [
     "checkpoint_seconds=0",
     "device=cpu",
 ]
-GROUPS = {"dino": ("wide", "other_wide")}
+GROUPS = {"dino": ("wide", "other_wide"), "raptor": ("clip",)}
 
 
 @pytest.mark.timeout(900)  # twenty starts, each of which a busy machine may make wait
@@ -70,7 +74,10 @@ def test_a_killed_run_ends_with_the_very_weights_of_one_that_was_not(
     assert len(set(found["steps_at_kill"])) > 3, "the kills should come at different moments"
 
 
-@pytest.mark.parametrize("task", registry.names("tasks"))
+@pytest.mark.parametrize(
+    "task",
+    [name for name in registry.names("tasks") if issubclass(registry.load("tasks", name), TrainedTask)],
+)
 def test_a_killed_finetuning_with_a_teacher_does_too(task: str, tmp_path: Path) -> None:
     data = painted(tmp_path / "dataset").folder
     found = killed_and_resumed([task, *TAUGHT], data, tmp_path, FINETUNING_KILLS)

@@ -17,9 +17,8 @@ COUNT, STRIDE = 4, 2
 
 def rule(folder: Path, **settings: int) -> Clips:
     dataset = tiny_dataset(folder, LENGTHS)
-    return Clips(
-        ClipsConfig(**{"frames": COUNT, "stride": STRIDE, **settings}), dataset, dataset.usable_clips
-    )
+    config = ClipsConfig.model_validate({"frames": COUNT, "stride": STRIDE, **settings})
+    return Clips(config, dataset, dataset.usable_clips)
 
 
 def all_starts(length: int, count: int, stride: int) -> npt.NDArray[np.int64]:

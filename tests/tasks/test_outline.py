@@ -85,7 +85,7 @@ def test_closing_is_that_of_scikit_image_with_a_disc(radius: int) -> None:
         mask = ndimage.gaussian_filter(random.normal(size=(40, 50)), 2) > 0.15
         wide = np.pad(mask, 2 * radius + 1)
         inner = slice(2 * radius + 1, -2 * radius - 1)
-        expected = closing(wide, disk(radius))[inner, inner]
+        expected = closing(wide, disk(radius))[inner, inner]  # type: ignore[no-untyped-call]
         np.testing.assert_array_equal(closed(mask, radius), expected)
 
 

@@ -157,3 +157,9 @@ class TestAsReleased:
         assert counts.members_as_released(LV, 0.25, 0.25) == (0, 1)
         assert counts.members_as_released(LV, 0.5, 0.26) == ()
         assert counts.members(LV, 0.5, 0.25) == (1,)
+
+
+def test_a_parcel_belongs_where_most_of_it_lies_on_average() -> None:
+    """And to the background where it is a tie."""
+    assert counted(IMAGES[:2]).owners().tolist() == [-1, 0, 1, -1, -1, -1]
+    assert counted(IMAGES).owners().tolist() == [-1, -1, 1, -1, -1, -1]

@@ -29,9 +29,32 @@ def blob(seed: int, side: int = SIDE) -> Mask:
     return np.asarray(pieces == pieces[side // 2, side // 2])
 
 
-def surface_and_line(mask: Mask, blur: float) -> tuple[Floats, Floats]:
-    blurred = ndimage.gaussian_filter(mask.astype(np.float64), blur, mode="nearest")
-    return blurred, max(find_contours(mask.astype(np.float64), 0.5), key=len)[:-1]
+def outline(mask: Mask) -> Floats:
+    lines: list[Floats] = find_contours(mask.astype(np.float64), 0.5)  # type: ignore[no-untyped-call]
+    return max(lines, key=len)[:-1]
+
+
+def surface_and_line(mask: Mask) -> tuple[Floats, Floats]:
+    return ndimage.gaussian_filter(mask.astype(np.float64), 2.0, mode="nearest"), outline(mask)
+
+
+def slope_of(surface: Floats) -> Floats:
+    slope: Floats = sobel(surface)  # type: ignore[no-untyped-call]
+    return slope
+
+
+def their_line(surface: Floats, line: Floats, config: SnakeConfig) -> Floats:
+    """Where the snake of scikit-image settles."""
+    settled: Floats = active_contour(  # type: ignore[no-untyped-call]
+        surface, line, alpha=config.tension, beta=config.stiffness, gamma=config.step,
+        w_line=0, w_edge=1, max_num_iter=config.iterations, boundary_condition="periodic",
+    )  # fmt: skip
+    return settled
+
+
+def their_polygon(shape: tuple[int, int], line: Floats) -> Mask:
+    polygon: Mask = polygon2mask(shape, line)  # type: ignore[no-untyped-call]
+    return polygon
 
 
 def ragged_line(random: np.random.Generator, count: int) -> Floats:
@@ -44,31 +67,29 @@ def dice(one: Mask, other: Mask) -> float:
 
 
 @pytest.mark.parametrize("iterations", [1, 10, 11, 12, 60])
-@pytest.mark.parametrize(("tension", "stiffness", "step"), [(0.0, 0.2, 0.01), (0.05, 0.1, 0.1), (0.3, 2.0, 0.05)])
+@pytest.mark.parametrize(
+    ("tension", "stiffness", "step"), [(0.0, 0.2, 0.01), (0.05, 0.1, 0.1), (0.3, 2.0, 0.05)]
+)
 def test_the_line_settles_where_that_of_scikit_image_does(
     tension: float, stiffness: float, step: float, iterations: int
 ) -> None:
+    config = SnakeConfig(tension=tension, stiffness=stiffness, step=step, iterations=iterations)
     for seed in (0, 1):
-        blurred, line = surface_and_line(blob(seed), 2.0)
-        theirs = active_contour(
-            blurred, line, alpha=tension, beta=stiffness, gamma=step,
-            w_line=0, w_edge=1, max_num_iter=iterations, boundary_condition="periodic",
-        )  # fmt: skip
-        config = SnakeConfig(tension=tension, stiffness=stiffness, step=step, iterations=iterations)
-        ours = settled_line(line, sobel(blurred), config)
+        surface, line = surface_and_line(blob(seed))
+        theirs = their_line(surface, line, config)
         assert np.abs(theirs - line).max() > 0.1
+        ours = settled_line(line, slope_of(surface), config)
         np.testing.assert_allclose(ours, theirs, rtol=0, atol=1e-6)
 
 
 def test_a_line_that_has_settled_stays_as_that_of_scikit_image_does() -> None:
-    blurred, line = surface_and_line(blob(2), 2.0)
-    lines = [
-        settled_line(line, sobel(blurred), SnakeConfig(stiffness=0.1, step=0.1, iterations=iterations))
-        for iterations in (1500, 2500)
-    ]
-    theirs = active_contour(blurred, line, alpha=0, beta=0.1, gamma=0.1, w_line=0, w_edge=1, max_num_iter=2500)
-    np.testing.assert_allclose(lines[1], theirs, rtol=0, atol=1e-6)
-    np.testing.assert_array_equal(*lines)
+    surface, line = surface_and_line(blob(2))
+    earlier, later = (
+        SnakeConfig(stiffness=0.1, step=0.1, iterations=iterations) for iterations in (1500, 2500)
+    )
+    settled = settled_line(line, slope_of(surface), later)
+    np.testing.assert_allclose(settled, their_line(surface, line, later), rtol=0, atol=1e-6)
+    np.testing.assert_array_equal(settled, settled_line(line, slope_of(surface), earlier))
 
 
 @pytest.mark.parametrize("count", [3, 4, 7, 40])
@@ -76,14 +97,13 @@ def test_a_filled_line_is_the_polygon_of_scikit_image(count: int) -> None:
     random = np.random.default_rng(count)
     for _ in range(40):
         line, shape = ragged_line(random, count), (int(random.integers(1, 33)), int(random.integers(1, 33)))
-        np.testing.assert_array_equal(filled(line, shape), polygon2mask(shape, line))
+        np.testing.assert_array_equal(filled(line, shape), their_polygon(shape, line))
 
 
 def test_a_line_round_a_mask_is_filled_with_the_mask() -> None:
     for seed in range(5):
         mask = ndimage.binary_fill_holes(blob(seed))
-        line = max(find_contours(mask.astype(np.float64), 0.5), key=len)[:-1]
-        np.testing.assert_array_equal(filled(line, mask.shape), mask)
+        np.testing.assert_array_equal(filled(outline(mask), mask.shape), mask)
 
 
 def test_an_empty_mask_stays_empty() -> None:
@@ -92,8 +112,8 @@ def test_an_empty_mask_stays_empty() -> None:
 
 def test_a_smooth_mask_is_the_same_as_if_all_of_the_image_was_looked_at() -> None:
     mask, config = np.pad(blob(3), 40), SnakeConfig(blur=2 / 144)
-    blurred, line = surface_and_line(mask, 2.0)
-    expected = filled(settled_line(line, sobel(blurred), config), mask.shape)
+    surface, line = surface_and_line(mask)
+    expected = filled(settled_line(line, slope_of(surface), config), mask.shape)
     np.testing.assert_array_equal(smoothed(mask, config), expected)
     assert dice(expected, mask) > 0.85
 

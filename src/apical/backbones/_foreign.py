@@ -95,12 +95,14 @@ def grey_stem(
     takes it. Where the stem pads, a part of the constant is missing, so the outermost places are a little off.
     """
     weight = tensors.get(conv)
-    if weight is None or weight.ndim != 4 or weight.shape[1] != len(scale.mean) or absorber not in tensors:
+    is_stem = weight is not None and weight.ndim in (4, 5) and weight.shape[1] == len(scale.mean)
+    if weight is None or not is_stem or absorber not in tensors:
         return dict(tensors)
     mean, std = scale.grey
-    exact = weight.double() / torch.tensor(scale.std, dtype=torch.float64).view(1, -1, 1, 1)
+    std_of = torch.tensor(scale.std, dtype=torch.float64)
+    exact = weight.double() / std_of.view(1, -1, *[1] * (weight.ndim - 2))
     apart = torch.tensor(scale.mean, dtype=torch.float64) - mean
-    shift = torch.einsum("ochw,c->o", exact, apart)
+    shift = exact.flatten(2).sum(dim=2) @ apart
     return {
         **tensors,
         conv: (exact.sum(1, keepdim=True) * std).float(),

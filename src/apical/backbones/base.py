@@ -41,6 +41,8 @@ class Backbone(nn.Module, ABC):
     Config: ClassVar[type[BackboneConfig]]
     foreign: ClassVar[Mapping[str, Scale]] = {}
     """Kinds of weights that others make for it, such as `imagenet`, and the scale of the images they made them with."""
+    takes_clips: bool = False
+    """Whether it looks at the frames of a clip together; else it looks at each by itself."""
     smallest: int = 1
     """The fewest pixels that a side of an image may have."""
     num_features: int
@@ -57,7 +59,18 @@ class Backbone(nn.Module, ABC):
 
     def forward(self, images: Tensor) -> Features:
         """The features of images (B, 1, H, W), or clips (B, 1, T, H, W), with values in [0, 1]."""
+        if images.ndim == 5 and not self.takes_clips:
+            return self._frame_by_frame(images)
         return self.features(self.scaled(images))
+
+    def _frame_by_frame(self, clips: Tensor) -> Features:
+        """A clip's vector is the mean of its frames', whatever their order; its map is that of each frame."""
+        B, _, T, H, W = clips.shape
+        vectors, maps = self.features(self.scaled(clips.transpose(1, 2).reshape(B * T, 1, H, W)))
+        return Features(
+            vector=vectors.reshape(B, T, -1).mean(dim=1),
+            map=maps.reshape(B, T, *maps.shape[1:]).transpose(1, 2),
+        )
 
     def scaled(self, images: Tensor) -> Tensor:
         """The images with the scale that the first layer wants."""

@@ -50,6 +50,11 @@ class Method(nn.Module, ABC):
         return self.backbone
 
     @property
+    def frames(self) -> int | None:
+        """How many frames a sample must have; null takes images, and clips of any length."""
+        return None
+
+    @property
     def heads(self) -> Mapping[str, nn.Module]:
         """What later stages take beside the encoder, by the names that checkpoints have for it."""
         return {}

@@ -34,6 +34,7 @@ from apical.moment import Moment
 
 __all__ = ["Raptor", "RaptorConfig", "Sums", "correspondence", "sums_of"]
 
+SHORTEST = 1e-12
 WHOLE_FRAME = {"scale": [1.0, 1.0], "ratio": [1.0, 1.0], "flip_probability": 0.0}
 
 
@@ -194,9 +195,12 @@ class Sums(NamedTuple):
 
 def sums_of(features: Tensor, shares: Tensor) -> Sums:
     """Of tokens' features (..., N, D) and shares of parcels (..., N, K), each taken at length 1."""
-    directions = functional.normalize(features, dim=-1)
+    count = features.shape[-2]
     parts = functional.normalize(shares, dim=-1)
-    return Sums(directions.mT @ parts / features.shape[-2], directions.mean(dim=-2), parts.mean(dim=-2))
+    # a token's length is taken from its few shares, so that its many features are read but once
+    weights = 1 / torch.linalg.vector_norm(features, dim=-1, keepdim=True).clamp(min=SHORTEST)
+    products = features.mT @ torch.cat([parts * weights, weights], dim=-1) / count
+    return Sums(products[..., :-1], products[..., -1], parts.mean(dim=-2))
 
 
 def correspondence(one: Sums, other: Sums, shift: float) -> Tensor:

@@ -40,7 +40,7 @@ class SimCLRConfig(PieceConfig):
 class SimCLR(Method):
     """A backbone and a projector; the batch of all devices is the pool of negatives."""
 
-    Config = SimCLRConfig
+    Config: ClassVar[type[SimCLRConfig]] = SimCLRConfig
     advice: ClassVar[str] = "Lower the learning rate (optimiser.lr), or raise method.temperature."
     config: SimCLRConfig
 

@@ -24,7 +24,14 @@ class LinearProbe(Network):
     """A norm without weights, so that all features count alike at first, and one 1×1 convolution."""
 
     Config = LinearProbeConfig
-    backbones: ClassVar[tuple[str, ...]] = ("resnet18", "resnet50", "unet_encoder", "vit_small")
+    backbones: ClassVar[tuple[str, ...]] = (
+        "resnet18",
+        "resnet50",
+        "unet_encoder",
+        "vit_small",
+        "r3d_18",
+        "r2plus1d_18",
+    )
     default_backbone: ClassVar[Mapping[str, Any]] = {"name": "vit_small"}
 
     def __init__(self, config: LinearProbeConfig, backbone: Backbone, num_classes: int) -> None:

@@ -30,7 +30,7 @@ ROW, HEADING = 1.66, 0.5
 """Inches."""
 FAINT, INK = "#718096", "#2d3748"
 GOLDEN = 0.618034
-OUTSIDE: Colour = (0.62, 0.66, 0.72)
+OUTSIDE: Colour = (0.35, 0.85, 0.5)
 """Of parcels that lie in no structure."""
 
 
@@ -122,7 +122,7 @@ def draw_clip(shown: Sequence[ClipMap], path: Path, note: str, columns: int = 8)
             title = f"frame {clip.frames[place]}"
             axes.set_title(
                 f"{clip.clip[:16]}, keeps {clip.stability:.0%}" if column == 0 else title,
-                fontsize=7, pad=2, color=FAINT,
+                fontsize=7, pad=3, color=FAINT, loc="left" if column == 0 else "center",
             )  # fmt: skip
     figure.savefig(path, dpi=110)
 
@@ -164,7 +164,10 @@ def draw_reasons(reasons: Sequence[Reason], path: Path, note: str) -> None:
                 (column / len(titles) + 0.003, bottom, 1 / len(titles) - 0.006, side / height)
             )
             _draw_reason(axes, reason, column, structures)
-            axes.set_title(reason.caption if column == 0 else title, fontsize=7, pad=2, color=FAINT)
+            axes.set_title(
+                reason.caption if column == 0 else title,
+                fontsize=7, pad=3, color=FAINT, loc="left" if column == 0 else "center",
+            )  # fmt: skip
             axes.set_axis_off()
     figure.savefig(path, dpi=110)
 

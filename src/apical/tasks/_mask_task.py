@@ -24,7 +24,7 @@ from apical.tasks._mask_scores import MaskJudge
 from apical.tasks._mask_summary import summarised, summary_lines
 from apical.tasks.base import Judged, Pixels, Task, TaskConfig
 
-__all__ = ["LV", "MaskTask", "MaskTaskConfig", "Structure"]
+__all__ = ["LV", "STRUCTURES", "MaskTask", "MaskTaskConfig", "Structure"]
 
 Structure = Literal["lv", "myo", "la"]
 LV = "lv"

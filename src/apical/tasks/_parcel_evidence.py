@@ -84,6 +84,13 @@ class Counts:
             np.flatnonzero(often & np.isin(range(self.num_parcels), self.members(place, holds, 0.0))).tolist()
         )
 
+    def owners(self) -> npt.NDArray[np.int64]:
+        """(K,): the structure in which most of a parcel lies, on average; -1 for the background, and if never seen."""
+        overlaps = self.shares / np.maximum(self.present, 1)
+        background = np.where(self.present > 0, 1 - overlaps.sum(axis=0), 1.0)
+        owners: npt.NDArray[np.int64] = np.concatenate([background[None], overlaps]).argmax(axis=0) - 1
+        return owners
+
     def evidence(self, place: int) -> dict[int, Evidence]:
         """Of the parcels that have anything in the structure, those that have most first."""
         shown = np.maximum(self.present, 1)

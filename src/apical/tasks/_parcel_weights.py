@@ -16,12 +16,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from apical.segments import BACKGROUND, Look
+from apical.segments import BACKGROUND, BESIDE, PLACES, Look
 
 __all__ = ["Points", "Samples", "counted", "image_points", "looked", "regressed"]
 
-PLACES = ("x", "y", "xx", "xy", "yy")
-BESIDE = ("u", "v", "uu", "uv", "vv")
 MOST_PIXELS = 300_000
 ITERATIONS = 200
 RIDGE = 1e-5

@@ -6,7 +6,7 @@ read and edit (`segments.yaml`). Or a person names the parcels and no label is l
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import ClassVar, Literal
 
@@ -15,10 +15,11 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
+from apical.dataset import Dataset
 from apical.errors import ApicalError
 from apical.segments import BACKGROUND, Look, Segments
 from apical.tasks._mask_heads import Exclusive
-from apical.tasks._mask_task import MaskTask, MaskTaskConfig
+from apical.tasks._mask_task import LV, STRUCTURES, MaskTask, MaskTaskConfig
 from apical.tasks._outline import OutlineConfig, outlined
 from apical.tasks._parcel_evidence import Counts
 from apical.tasks._parcel_weights import Samples, counted, image_points, looked, regressed
@@ -69,6 +70,21 @@ class ParcelSegmentation(MaskTask, FittedTask):
         super().__init__(config)
         self.head = Exclusive(len(self.structures))
 
+    @classmethod
+    def settled(cls, config: MaskTaskConfig, dataset: Dataset) -> MaskTaskConfig:
+        """Where a person has named the parcels, nothing needs to be traced."""
+        assert isinstance(config, ParcelSegmentationConfig)
+        if config.segments == LABELS or LV in set(dataset.traces["structure"]):
+            return super().settled(config, dataset)
+        wanted: Collection[str] = config.structures or Segments.read(Path(config.segments)).members
+        if LV not in wanted:
+            raise ApicalError(
+                "The left ventricle must be one of the structures",
+                where=config.segments,
+                remedy="Name its parcels in the file: structures: {lv: {parcels: [3, 17]}}.",
+            )
+        return config.model_copy(update={"structures": tuple(name for name in STRUCTURES if name in wanted)})
+
     @property
     def needs_labels(self) -> bool:
         """Not where a person has named the parcels."""
@@ -77,7 +93,7 @@ class ParcelSegmentation(MaskTask, FittedTask):
     def fit(self, lessons: Iterable[Seen]) -> None:
         """Count, or read what a person says."""
         if not self.needs_labels:
-            self.segments = self._checked(Segments.read(Path(self.config.segments)))
+            self.segments = self._read(Path(self.config.segments))
             return
         rule, config = self.config.rule, self.config
         counts: Counts | None = None
@@ -98,16 +114,14 @@ class ParcelSegmentation(MaskTask, FittedTask):
         return self._segments(counts, members, ())
 
     def _weighed(self, counts: Counts, samples: Samples) -> Segments:
-        """The list says, for readers, where a parcel speaks loudest."""
+        """The list says, for readers, where most of each parcel lies."""
         if self.config.rule == VOTES:
             looks: tuple[Look, ...] = (counted(samples),)
         else:
             looks = regressed(samples, places=self.config.places, again=self.config.looks_again)
-        names, parcels = (BACKGROUND, *self.structures), range(counts.num_parcels)
-        numbers = np.array([[looks[-1][name][str(parcel)] for parcel in parcels] for name in names])
-        loudest, is_seen = numbers.argmax(axis=0) - 1, counts.present > 0
+        owners = counts.owners()
         members = {
-            name: tuple(np.flatnonzero((loudest == place) & is_seen).tolist())
+            name: tuple(np.flatnonzero(owners == place).tolist())
             for place, name in enumerate(self.structures)
         }
         return self._segments(counts, members, looks)
@@ -144,7 +158,7 @@ class ParcelSegmentation(MaskTask, FittedTask):
 
     def load(self, folder: Path) -> None:
         """As it stands in the file now."""
-        self.segments = self._checked(Segments.read(Segments.path(folder)))
+        self.segments = self._read(Segments.path(folder))
 
     def report(self) -> list[str]:
         """Which parcels make what."""
@@ -157,8 +171,9 @@ class ParcelSegmentation(MaskTask, FittedTask):
         whose = "named by a person" if segments.rule == "named" else f"by the rule '{segments.rule}'"
         return [*lines, f"{segments.num_parameters} numbers decide what is what, {whose}"]
 
-    def _checked(self, segments: Segments) -> Segments:
+    def _read(self, path: Path) -> Segments:
         """Segments that say something of every structure, by a rule that there is."""
+        segments = Segments.read(path)
         said = [set(look) for look in segments.looks] or [{BACKGROUND, *segments.members}]
         missing = [name for name in (BACKGROUND, *self.structures) for each in said if name not in each]
         if missing or (segments.looks and segments.rule not in WEIGHING):
@@ -166,6 +181,7 @@ class ParcelSegmentation(MaskTask, FittedTask):
                 f"The segments say nothing of {missing[0]}"
                 if missing
                 else "The segments weigh parcels by no rule",
+                where=str(path),
                 seen=f"structures {', '.join(segments.members)}; rule {segments.rule}",
                 remedy="Name its parcels in the file, or set task.structures to what the file has.",
             )

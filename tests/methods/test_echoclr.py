@@ -1,0 +1,120 @@
+"""EchoCLR: the order that was drawn is the order that is told, and the contrast is that of SimCLR."""
+
+from __future__ import annotations
+
+from itertools import permutations
+from math import factorial, log
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from apical.backbones.base import Features
+from apical.batch import Batch
+from apical.errors import ApicalError
+from apical.methods.echoclr import EchoCLR, EchoCLRConfig, shuffled
+from apical.methods.mi_simclr import MISimCLR, clip_views
+from apical.methods.simclr import SimCLR, SimCLRConfig
+from tests.methods.tiny import FIRST, Tiny, noise
+
+
+def clips_of(frames: int, **settings: Any) -> Batch:
+    return noise(clip_views(), frames=frames, **settings)
+
+
+def built(frames: int, **settings: Any) -> EchoCLR:
+    torch.manual_seed(0)
+    return EchoCLR(EchoCLRConfig(frames=frames, **settings), Tiny(axes=3))
+
+
+class TellsOrder(nn.Module):
+    """Knows the order of a clip whose frames are all of one grey each, by looking."""
+
+    def __init__(self, orders: Tensor) -> None:
+        super().__init__()
+        self.orders = orders
+
+    def forward(self, greys: Tensor) -> Tensor:
+        ranks = greys.argsort(dim=1).argsort(dim=1)
+        return 50.0 * (ranks[:, None] == self.orders[None]).all(dim=2).float()
+
+
+class SeesGrey(nn.Module):
+    """A clip's vector is the grey of each frame."""
+
+    def forward(self, clips: Tensor) -> Features:
+        return Features(clips.mean(dim=(1, 3, 4)), clips)
+
+
+def test_frames_come_in_the_order_that_is_asked_for() -> None:
+    clips = torch.arange(3.0).view(1, 1, 3, 1, 1).expand(2, 1, 3, 2, 2)
+    found = shuffled(clips, torch.tensor([[2, 0, 1], [0, 1, 2]]))
+    assert found[:, 0, :, 0, 0].tolist() == [[2, 0, 1], [0, 1, 2]]
+
+
+@pytest.mark.parametrize("frames", [2, 3, 4])
+def test_whoever_sees_the_order_tells_it_always(frames: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    method = built(frames)
+    monkeypatch.setattr(method, "order_head", TellsOrder(method.orders))
+    grey = torch.linspace(0.1, 0.9, frames).view(1, 1, frames, 1, 1).expand(6, 1, frames, 32, 32)
+    batch = clips_of(frames, samples=6)
+    batch = Batch(
+        {"pair": [grey, grey]}, batch.warps, batch.patients, batch.studies, batch.clips, batch.frames
+    )
+    monkeypatch.setattr(method, "backbone", SeesGrey())
+    monkeypatch.setattr(method, "projector", nn.Identity())
+    losses = method.loss(batch, FIRST)
+    assert losses["order_accuracy"] == 1
+    assert losses["order"] < 1e-6
+
+
+@pytest.mark.parametrize("frames", [2, 4])
+def test_there_are_as_many_answers_as_orders_and_a_guess_costs_their_logarithm(frames: int) -> None:
+    method = built(frames)
+    assert method.orders.tolist() == [list(order) for order in permutations(range(frames))]
+    nn.init.zeros_(method.order_head.weight)
+    nn.init.zeros_(method.order_head.bias)
+    torch.manual_seed(1)
+    order = method.loss(clips_of(frames), FIRST)["order"]
+    assert order.item() == pytest.approx(log(factorial(frames)))
+
+
+def test_the_loss_is_the_contrast_and_the_weighted_order() -> None:
+    for weight in (0.0, 0.5, 2.0):
+        torch.manual_seed(2)
+        losses = built(3, order_weight=weight)(clips_of(3), FIRST)
+        expected = losses["contrast"] + weight * losses["order"]
+        torch.testing.assert_close(losses["loss"].detach(), expected)
+
+
+def test_orders_are_drawn_anew_and_all_of_them() -> None:
+    method, seen = built(3), []
+    shuffle = method.orders
+    for seed in range(12):
+        torch.manual_seed(seed)
+        seen += torch.randint(len(shuffle), (16,)).tolist()
+    assert set(seen) == set(range(6))
+
+
+def test_another_number_of_frames_is_refused_by_both_numbers() -> None:
+    with pytest.raises(ApicalError, match=r"order of 4 frames, but clips have 3.*sampling\.frames=4"):
+        built(4).loss(clips_of(3), FIRST)
+    with pytest.raises(ApicalError, match="clips have 1"):
+        built(4).loss(noise(clip_views()), FIRST)
+
+
+@pytest.mark.parametrize("frames", [1, 7])
+def test_orders_are_neither_one_nor_too_many(frames: int) -> None:
+    with pytest.raises(ValueError, match="frames"):
+        EchoCLRConfig(frames=frames)
+
+
+def test_multi_instance_simclr_is_simclr_on_other_samples() -> None:
+    batch = clips_of(4)
+    torch.manual_seed(3)
+    mine = MISimCLR(MISimCLR.Config(), Tiny(axes=3))
+    torch.manual_seed(3)
+    theirs = SimCLR(SimCLRConfig(temperature=0.05, hidden_features=256), Tiny(axes=3))
+    assert torch.equal(mine.loss(batch, FIRST)["loss"], theirs.loss(batch, FIRST)["loss"])
+    assert MISimCLR.defaults["sampling"]["name"] == "study_pairs"
