@@ -84,7 +84,7 @@ PLANS = {
         128,
         60,
         "{name: vit_small, patch: 8, image_size: 128, dim: 192, depth: 6, heads: 3, drop_path: 0.1}",
-        600,
+        360,
         "{name: resnet18, stride: 32, widths: [64, 96, 128, 192]}",
         (2, 3),
         6,
@@ -207,7 +207,7 @@ class Study:
         overrides = [
             f"backbone={self.plan.transformer}",
             "method={name: dino, prototypes: 2048, hidden_features: 512, bottleneck_features: 128,"
-            " norm_in_head: true, teacher_momentum: 0.99}",
+            " norm_in_head: true, balance: sinkhorn, apart: 0.1, teacher_momentum: 0.95}",
             *(f"views.{wide}.size={image}" for wide in ("wide", "other_wide")),
             *(f"views.{group}.crop.flip_probability=0" for group in ("wide", "other_wide", "local")),
             f"views.local.size={image // 2}",

@@ -68,7 +68,7 @@ PLANS = {
     "small": Plan(
         300,
         64,
-        600,
+        250,
         "{name: resnet18, stride: 16, widths: [64, 96, 128, 192]}",
         "{name: vit_small, patch: 8, image_size: 64, dim: 192, depth: 4, heads: 3}",
     ),
@@ -165,7 +165,7 @@ class Study:
         return [
             f"backbone={self.plan.transformer}",
             "method={name: dino, prototypes: 1024, hidden_features: 256, bottleneck_features: 64,"
-            " norm_in_head: true, teacher_momentum: 0.99}",
+            " norm_in_head: true, balance: sinkhorn, apart: 0.1, teacher_momentum: 0.95}",
             *(f"views.{wide}.size={image}" for wide in ("wide", "other_wide")),
             *(f"views.{group}.crop.flip_probability=0" for group in ("wide", "other_wide", "local")),
             f"views.local.size={image // 2}",

@@ -14,7 +14,8 @@ from apical.backbones.base import Backbone
 from apical.batch import Batch
 from apical.methods._dino_head import DinoHead
 from apical.methods._spread import spread
-from apical.methods.dino import Dino, DinoConfig, cross_entropy
+from apical.methods.base import Losses
+from apical.methods.dino import Dino, DinoConfig, cross_entropy, evenly_shared, nearness
 from apical.moment import Moment
 from tests.methods.tiny import FIRST, SIZE, Tiny, noise, part_of
 
@@ -227,3 +228,39 @@ def test_a_few_steps_lower_the_loss() -> None:
     optimiser = adam(dino, lr=1e-3)
     figures = [step(dino, batch(), FIRST.after(number), optimiser)["loss"] for number in range(12)]
     assert figures[-1] < figures[0]
+
+
+def test_even_use_gives_each_prototype_as_much_and_each_sample_one() -> None:
+    scores = torch.randn(64, 8, generator=torch.Generator().manual_seed(0)) * 3 + torch.arange(8.0)
+    shares = evenly_shared(scores, rounds=50)
+    torch.testing.assert_close(shares.sum(dim=1), torch.ones(64))
+    torch.testing.assert_close(shares.sum(dim=0), torch.full((8,), 8.0), rtol=1e-3, atol=1e-3)
+    assert torch.equal(shares.argmax(dim=1), evenly_shared(scores + 5, rounds=50).argmax(dim=1))
+
+
+def test_where_all_images_look_alike_even_use_still_tells_them_apart_and_a_centre_does_not() -> None:
+    same = torch.randn(1, 16, generator=torch.Generator().manual_seed(1))
+    scores = (same + 0.01 * torch.randn(32, 16, generator=torch.Generator().manual_seed(2))) / 0.04
+    even, centred = evenly_shared(scores), (scores - scores.mean(dim=0)).softmax(dim=1)
+    assert len(set(even.argmax(dim=1).tolist())) > 4
+    assert centred.amax(dim=1).mean() < 0.2
+
+
+def test_nearness_is_that_of_the_nearest_other_within_a_view() -> None:
+    angles = torch.tensor([0.0, 0.1, 2.0])
+    vectors = torch.stack([angles.cos(), angles.sin()], dim=1)
+    distances = (vectors[:, None] - vectors[None]).norm(dim=2) + 10 * torch.eye(3)
+    expected = -distances.amin(dim=1).log().mean()
+    torch.testing.assert_close(nearness(torch.stack([3 * vectors, vectors])), expected)
+
+
+@pytest.mark.parametrize("apart", [0.0, 0.5])
+def test_pushing_apart_is_added_to_the_loss_alone(apart: float) -> None:
+    def losses(weight: float) -> Losses:
+        torch.manual_seed(0)
+        method = Dino(DinoConfig(prototypes=32, hidden_features=16, apart=weight), Tiny())
+        return method.loss(noise(Dino.default_views(SIZE)), FIRST)
+
+    plain, pushed = losses(0.0), losses(apart)
+    assert (pushed["loss"] == plain["loss"]).item() == (apart == 0)
+    torch.testing.assert_close(pushed["teacher_kl"], plain["teacher_kl"])

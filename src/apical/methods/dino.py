@@ -18,6 +18,7 @@ from typing import Any, ClassVar, Literal
 import torch
 from pydantic import Field
 from torch import Tensor
+from torch.nn import functional
 
 from apical.backbones.base import Backbone
 from apical.batch import Batch
@@ -31,7 +32,10 @@ from apical.methods.base import Losses, Method
 from apical.moment import Moment
 from apical.schedules import cosine
 
-__all__ = ["Dino", "DinoConfig", "cross_entropy"]
+__all__ = ["Dino", "DinoConfig", "cross_entropy", "evenly_shared", "nearness"]
+
+
+TINY, LEAST_SQUARE = 1e-12, 1e-8
 
 
 class DinoConfig(PieceConfig):
@@ -58,6 +62,11 @@ class DinoConfig(PieceConfig):
     """What they are divided by in the first epoch."""
     warmup_teacher_temperature_epochs: int = Field(default=0, ge=0)
     """Epochs in which the one becomes the other in a straight line."""
+    balance: Literal["centre", "sinkhorn"] = "centre"
+    """What keeps the teacher from one answer for all: a running centre (the paper's), or even use of all prototypes in
+    each batch (Caron 2020, as in DINOv2), which holds for small batches and alike images too."""
+    apart: float = Field(default=0.0, ge=0)
+    """How much images are pushed apart from their nearest one (KoLeo, Sablayrolles 2019); DINOv2 has 0.1."""
     centre_momentum: float = Field(default=0.9, ge=0, lt=1)
     """How much of the centre stays at each step."""
     teacher_momentum: float = Field(default=0.996, ge=0, le=1)
@@ -133,21 +142,26 @@ class Dino(Method):
         """The loss, its two parts (the teacher's entropy, and how far the student is from it), and the spread."""
         wide = [*batch.views["wide"], *batch.views["other_wide"]]
         views = [*wide, *batch.views.get("local", ())]
-        student = self.head(vectors_of(self.backbone, views)).float().unflatten(0, (len(views), -1))
+        vectors = vectors_of(self.backbone, views)
+        student = self.head(vectors).float().reshape(len(views), -1, self.config.prototypes)
         with torch.no_grad():
             points = self.teacher_head.bottleneck(vectors_of(self.teacher_backbone, wide))
             scores = self.teacher_head.prototypes(points).float()
             temperature = self.config.teacher_temperature_at(moment.epoch)
-            teacher = ((scores - self.centre) / temperature).softmax(dim=1)
+            if self.config.balance == "sinkhorn":
+                teacher = evenly_shared(scores / temperature)
+            else:
+                teacher = ((scores - self.centre) / temperature).softmax(dim=1)
             entropy = torch.special.entr(teacher).sum(dim=1).mean()
             if self.training:
                 self._means.append(mean_over_processes(scores.mean(dim=0)))
         loss = cross_entropy(
-            teacher.unflatten(0, (len(wide), -1)),
+            teacher.reshape(len(wide), -1, self.config.prototypes),
             (student / self.config.student_temperature).log_softmax(dim=2),
         )
+        crowding = nearness(vectors.reshape(len(views), -1, vectors.shape[1])[: len(wide)])
         return {
-            "loss": loss,
+            "loss": loss + self.config.apart * crowding,
             "teacher_entropy": entropy,
             "teacher_kl": loss.detach() - entropy,
             "spread": spread(points),
@@ -184,6 +198,26 @@ def cross_entropy(teacher: Tensor, student: Tensor) -> Tensor:
     """
     others = student.sum(dim=0) - student[: len(teacher)]
     return -(teacher * others).sum(dim=2).mean() / (len(student) - 1)
+
+
+def evenly_shared(scores: Tensor, rounds: int = 3) -> Tensor:
+    """Shares (B, K) of scores (Sinkhorn and Knopp): each sample's make one, those of all prototypes are alike."""
+    shares = (scores - scores.amax()).exp()
+    for _ in range(rounds):
+        used = mean_over_processes(shares.sum(dim=0, keepdim=True))
+        shares = shares / used.clamp(min=TINY) / shares.shape[1]
+        shares = shares / shares.sum(dim=1, keepdim=True).clamp(min=TINY)
+    return shares
+
+
+def nearness(vectors: Tensor) -> Tensor:
+    """Minus the mean logarithm of how far each vector (W, B, D), at length 1, lies from its view's nearest other."""
+    with torch.autocast(vectors.device.type, enabled=False):
+        points = functional.normalize(vectors.float(), dim=2)
+        cosines = points @ points.mT
+    own = torch.eye(cosines.shape[1], dtype=torch.bool, device=cosines.device)
+    nearest = cosines.masked_fill(own, -1).amax(dim=2)
+    return -(2 - 2 * nearest).clamp(min=LEAST_SQUARE).log().mean() / 2
 
 
 def vectors_of(backbone: Backbone, views: Sequence[Tensor]) -> Tensor:
