@@ -21,8 +21,8 @@ __all__ = ["EXPLANATION", "Overlay", "draw_overlay_file", "draw_overlays", "over
 Mask = npt.NDArray[np.bool_]
 
 COLUMNS = 6
-GAP, CAPTION_GAP = 0.04, 0.13
-"""In widths of a tile."""
+GAP, CAPTION_GAP, LINE = 0.04, 0.05, 0.08
+"""In widths of a tile; a caption's lines come on top of its gap."""
 WIDTH = 12.4
 HEADING = 0.45
 """Inches."""
@@ -55,12 +55,12 @@ def overlay_proportion(overlays: Sequence[Overlay]) -> float:
     if not overlays:
         return 0.0
     rows = -(-len(overlays) // COLUMNS)
-    return rows * (_tile_height(overlays) + CAPTION_GAP) / (COLUMNS * (1 + GAP) - GAP)
+    return rows * _pitch(overlays) / (COLUMNS * (1 + GAP) - GAP)
 
 
 def draw_overlays(overlays: Sequence[Overlay], axes: Axes) -> None:
     """Draw images in rows of six, with their contours and captions."""
-    pitch = _tile_height(overlays) + CAPTION_GAP
+    pitch = _pitch(overlays)
     for index, overlay in enumerate(overlays):
         row, column = divmod(index, COLUMNS)
         _draw_tile(axes, overlay, column * (1 + GAP), row * pitch)
@@ -82,6 +82,12 @@ def draw_overlay_file(
     figure.text(0.992, 1 - share / 2, NOTICE, fontsize=7, color=CAPTION, va="center", ha="right")
     draw_overlays(overlays, figure.add_axes((0, 0, 1, 1 - share)))
     figure.savefig(path, dpi=110)
+
+
+def _pitch(overlays: Sequence[Overlay]) -> float:
+    """From one row to the next."""
+    lines = max(overlay.caption.count("\n") + 1 for overlay in overlays)
+    return _tile_height(overlays) + CAPTION_GAP + LINE * lines
 
 
 def _tile_height(overlays: Sequence[Overlay]) -> float:
