@@ -52,12 +52,19 @@ def begin(piece: str, settings: list[str], data: Path, out: Path) -> int:
     os._exit(0)
 
 
-def train(piece: str, settings: list[str], data: Path, out: Path) -> float:
-    """Train to the end; how long it took."""
-    began = time.monotonic()
+def train(piece: str, settings: list[str], data: Path, out: Path) -> tuple[float, float]:
+    """Train to the end; how long it took, and how long from one line of figures to the next, on average."""
+    began, seen = time.monotonic(), {0: 0.0}
     process = begin(piece, settings, data, out)
-    assert os.waitpid(process, 0)[1] == 0, "training failed"
-    return time.monotonic() - began
+    ended, status = os.waitpid(process, os.WNOHANG)
+    while not ended:
+        seen.setdefault(count_lines(out / "metrics.jsonl"), time.monotonic())
+        time.sleep(0.001)
+        ended, status = os.waitpid(process, os.WNOHANG)
+    assert status == 0, "training failed"
+    del seen[0]
+    first, last = min(seen), max(seen)
+    return time.monotonic() - began, (seen[last] - seen[first]) / max(last - first, 1)
 
 
 def kill_after(seconds: float, process: int, lines: int, metrics: Path) -> bool:
@@ -79,11 +86,11 @@ def count_lines(path: Path) -> int:
     return path.read_bytes().count(b"\n") if path.is_file() else 0
 
 
-def draw_moment(chance: random.Random, takes: float, done: int, lines: int) -> tuple[float, int]:
+def draw_moment(chance: random.Random, takes: float, pace: float, done: int, lines: int) -> tuple[float, int]:
     """When to kill: at any time since the start or, every other time, just after some line that is still to come."""
     if chance.random() < 0.5 or done >= lines:
         return chance.uniform(0, takes), 0
-    return chance.uniform(0, 2 * takes / lines), chance.randint(done + 1, lines)
+    return chance.uniform(0, 2 * pace), chance.randint(done + 1, lines)
 
 
 def fingerprint(out: Path) -> dict[str, str]:
@@ -111,7 +118,7 @@ def main() -> None:
     chance = random.Random(seed)
     torch.set_num_threads(1)
     warm_up(piece)
-    takes = train(piece, settings, data, out / "whole")
+    takes, pace = train(piece, settings, data, out / "whole")
     whole = fingerprint(out / "whole")
     lines = count_lines(out / "whole" / "metrics.jsonl")
     steps_at_kill: list[int] = []
@@ -121,7 +128,7 @@ def main() -> None:
         run = out / f"killed{finished}"
         process = begin(piece, settings, data, run)
         metrics = run / "metrics.jsonl"
-        seconds, line = draw_moment(chance, takes, count_lines(metrics), lines)
+        seconds, line = draw_moment(chance, takes, pace, count_lines(metrics), lines)
         if len(steps_at_kill) < kills and kill_after(seconds, process, line, metrics):
             there = Run.resume_path(run)
             steps_at_kill.append(read_tensors(there)[1]["state"]["step"] if there.is_file() else 0)
