@@ -114,9 +114,7 @@ def _fitted(
     start_settings = settings_of_start(str(init), parcels=kind.needs_parcels)
     config = read_config(FitConfig, overrides=overrides, **{**settings, **start_settings})
     settled = kind.settled(config.task, dataset)
-    run, job = fitted_run(draft, config.model_copy(update={"task": settled}), dataset, command)
-    report_fitting(run, job)
-    return run
+    return fitted_run(draft, config.model_copy(update={"task": settled}), dataset, command, report_fitting)
 
 
 def _network_and_backbone(

@@ -6,7 +6,7 @@ Nothing is trained step by step, so there is nothing to resume: a fitting that w
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
@@ -79,8 +79,14 @@ class FitConfig(Placement):
         return labels
 
 
-def fitted_run(draft: RunDraft, config: FitConfig, dataset: Dataset, command: str) -> tuple[Run, Fitting]:
-    """Fit, and leave a run; the job is there to be reported on."""
+def fitted_run(
+    draft: RunDraft,
+    config: FitConfig,
+    dataset: Dataset,
+    command: str,
+    report: Callable[[Run, Fitting], object],
+) -> Run:
+    """Fit, report, and only then call the run finished."""
     began = time.monotonic()
     job = Fitting(config, dataset)
     card = run_card(
@@ -102,8 +108,10 @@ def fitted_run(draft: RunDraft, config: FitConfig, dataset: Dataset, command: st
     write_tensors(Run.weights_path(draft.folder, "best"), weights, {"step": 0, "epoch": 0})
     seconds = time.monotonic() - began
     card = replace(card, seconds=seconds, best=job.figures(), is_finished=True)
+    run = Run(draft.folder, card)
+    report(run, job)
     card.write(draft.folder / "run.json")
-    return Run(draft.folder, card), job
+    return run
 
 
 class Fitting:

@@ -101,7 +101,9 @@ def readable(value: float | None, form: str) -> str:
     """A figure as tables show it: a dash for what is not known, which is null once it was written."""
     if value is None or math.isnan(value):
         return "–"
-    return format(value, form if form.startswith("+") else f"z{form}")  # no minus before what rounds to nothing
+    return format(
+        value, form if form.startswith("+") else f"z{form}"
+    )  # no minus before what rounds to nothing
 
 
 def _table(path: Path) -> pl.DataFrame:
