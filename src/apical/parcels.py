@@ -116,12 +116,11 @@ def _correspond(
     settings = [f"method.{name}_shift={value:.2f}" for name, value in found.shifts(WANTED).items()]
     if levels:
         settings.append(f"method.head.levels=[{','.join(map(str, levels))}]")
-    words = shlex.join(settings)
     return (
         {"correspondences.png": "How alike tokens are"},
         [
             "This run has no parcels yet. To make them, with shifts as its tokens suggest:",
-            f"apical pretrain raptor --init {run.folder} --data {dataset.folder} --out NEW {words}",
+            _typed("pretrain raptor", run, dataset, settings),
         ],
     )
 
@@ -178,9 +177,14 @@ def _form_lines(run: Run, dataset: Dataset, out: Path) -> list[str]:
     form = out / "segments.yaml"
     return [
         f"Name the parcels of each structure in {form}, with the atlas beside it; no label is needed then:",
-        f"apical finetune parcel_segmentation --init {run.folder} --data {dataset.folder} --out NEW "
-        f"task.segments={form}",
+        _typed("finetune parcel_segmentation", run, dataset, [f"task.segments={form}"]),
     ]
+
+
+def _typed(stage: str, run: Run, dataset: Dataset, settings: Sequence[str]) -> str:
+    """A command that can be typed as it stands, spaces in names or not."""
+    names = ["--init", str(run.folder), "--data", str(dataset.folder), "--out", "NEW"]
+    return f"apical {stage} {shlex.join([*names, *settings])}"
 
 
 def _write_form(atlas: Atlas, structures: tuple[str, ...], path: Path) -> None:
