@@ -36,7 +36,7 @@ demo: $(READY)  ## Synthetic hearts, through the whole road, ending in pages
 	$(APICAL) compare demo/scores/from-random demo/scores/from-simclr
 
 test: $(READY)  ## All tests
-	$(BIN)/python -m pytest -n 2
+	$(BIN)/python -m pytest -n 2 --dist worksteal
 
 lint: $(READY)  ## Style
 	$(BIN)/ruff check .
