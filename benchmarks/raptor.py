@@ -1,7 +1,8 @@
 """How fast is a training step of RAPTOR? Ours beside the way its paper's code does it, on the same tokens, in turns.
 
-That way, restated here from its description: one sequence after the other, and for each of the three comparisons the
-matrices of all tokens by all tokens, first of features and then of parcels' shares. Ours never makes such a matrix.
+That way, restated here from its description: one sequence after the other, for each of the three comparisons the
+matrices of all tokens by all tokens, first of features and then of parcels' shares, and after each sequence a gradient
+of its own. (It also counts a histogram of each matrix, which is left out here.) Ours never makes such a matrix.
 Medians of the seconds of a step (loss, gradient, optimiser) on the frozen encoder's tokens are printed, those of the
 encoder itself, and how far the two losses lie apart.
 
@@ -87,12 +88,14 @@ def head_of(parcels: int, side: int) -> ParcelHead:
 
 
 def looped_step(head: ParcelHead, tokens: Tensor, draw: Draw) -> Tensor:
-    """A gradient by sequences and matrices."""
-    shares = [head(sequence).softmax(dim=-1) for sequence in tokens]
-    losses = [looped_loss(tokens, shares, draw, index) for index in range(len(tokens))]
-    loss = torch.stack(losses).sum()
-    torch.autograd.backward(loss)
-    return loss.detach() / len(tokens)
+    """Sequences and matrices; after each sequence a gradient, for which all that was worked out is kept."""
+    shares = list(head(tokens).softmax(dim=-1))
+    losses = []
+    for index in range(len(tokens)):
+        loss = looped_loss(tokens, shares, draw, index)
+        torch.autograd.backward(loss, retain_graph=True)
+        losses.append(loss.detach())
+    return torch.stack(losses).mean()
 
 
 def looped_loss(tokens: Tensor, shares: list[Tensor], draw: Draw, index: int) -> Tensor:
