@@ -62,7 +62,7 @@ def main(arguments: list[str] | None = None) -> None:
     device = torch.device("cuda" if is_gpu else "cpu")
     torch.manual_seed(0)
     B, T = chosen.sequences, chosen.frames
-    tokens = torch.randn(B, T, chosen.side**2 + 1, DIM, device=device)
+    tokens = tokens_like_tissue(B, T, chosen.side**2 + 1).to(device)
     draw = Draw(torch.randint(T, (B,)), (torch.arange(B) + 1) % B)
     head = head_of(chosen.parcels, chosen.side).to(device)
     ways: dict[str, Callable[[], Tensor]] = {
@@ -73,6 +73,14 @@ def main(arguments: list[str] | None = None) -> None:
     seconds = medians({name: timed(way, device) for name, way in ways.items()}, chosen.rounds)
     encoder = medians(encoders(chosen.side, B * T, device), 1)
     show(chosen, device, seconds, encoder, apart)
+
+
+def tokens_like_tissue(sequences: int, frames: int, count: int) -> Tensor:
+    """Tokens (B, T, N, D) in a few heaps that differ in size: of noise alone, no two would be alike."""
+    heaps = 3 * torch.randn(12, DIM)
+    return heaps[(torch.rand(sequences, frames, count).square() * 12).long()] + torch.randn(
+        sequences, frames, count, DIM
+    )
 
 
 def backbone_of(side: int) -> Backbone:

@@ -17,6 +17,7 @@ GROUND = {
     "config",
     "engine",
     "errors",
+    "evenly",
     "first_process",
     "gathering",
     "interruption",

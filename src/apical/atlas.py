@@ -16,6 +16,7 @@ from apical.dataset import Dataset
 from apical.frames import FrameStore
 from apical.precision import Precision, autocast
 from apical.progress import progress
+from apical.segments import BACKGROUND
 from apical.sight import Sight
 from apical.tasks._mask_answers import MaskAnswers
 
@@ -24,7 +25,6 @@ __all__ = ["Atlas", "ClipMap", "atlas_of", "clip_map"]
 Floats = npt.NDArray[np.float64]
 Parcels = npt.NDArray[np.int64]
 AT_ONCE = 16
-BACKGROUND = "background"
 
 
 @dataclass

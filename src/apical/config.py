@@ -15,7 +15,16 @@ from pydantic_core import ErrorDetails
 from apical import registry
 from apical.errors import ApicalError, nearest
 
-__all__ = ["Config", "PieceConfig", "dump_config", "piece", "pieces", "read_config", "read_recipe"]
+__all__ = [
+    "Config",
+    "PieceConfig",
+    "dump_config",
+    "named_pieces",
+    "piece",
+    "pieces",
+    "read_config",
+    "read_recipe",
+]
 
 
 class Config(BaseModel):
@@ -129,6 +138,24 @@ def read_recipe(path: Path) -> dict[str, Any]:
             "The recipe is not a table of keys", where=str(path), remedy="Write 'key: value' lines."
         )
     return values
+
+
+def named_pieces(overrides: Iterable[str]) -> dict[str, str]:
+    """Which pieces are overridden, by the words or the tables that name them."""
+    pairs = [override.partition("=") for override in overrides]
+    words = {key.removesuffix(".name"): _word(value) for key, _, value in pairs}
+    return {key: word for key, word in words.items() if word}
+
+
+def _word(value: str) -> str:
+    """A plain word as it is, the name in a table; nothing where that can't be read, which is said later on."""
+    if not value.startswith("{"):
+        return value
+    try:
+        table = yaml.safe_load(value)
+    except yaml.YAMLError:
+        return ""
+    return str(table.get("name", ""))
 
 
 def _apply(values: dict[str, Any], override: str, model: type[Config]) -> None:

@@ -18,6 +18,7 @@ from torch.nn import functional
 
 from apical.backbones.base import Backbone
 from apical.dataset import Dataset
+from apical.evenly import evenly
 from apical.frames import FrameStore
 from apical.methods._parcel_head import ParcelHead, ParcelHeadConfig
 from apical.precision import Precision, autocast
@@ -52,7 +53,7 @@ def correspondences_of(
 ) -> Correspondences:
     """Of some of these clips, evenly chosen; `levels` are the head's."""
     head = ParcelHead(backbone, ParcelHeadConfig(levels=levels))
-    rows = np.unique(np.linspace(0, len(clips) - 1, min(CLIPS, len(clips))).round().astype(np.int64))
+    rows = evenly(len(clips), CLIPS)
     lengths = clips["num_frames"].to_numpy().astype(np.int64)[rows]
     frames = clip_frames(lengths, FRAMES, STRIDE, np.zeros(len(rows)))
     store = FrameStore.open(dataset, clips, "disk", backbone.input_mean.device)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal
+from typing import Literal, TypeVar
 
-from torch import Tensor
+from torch import Tensor, nn
 
 from apical import registry
 from apical.backbones.base import Backbone
@@ -13,9 +13,10 @@ from apical.config import PieceConfig
 from apical.errors import ApicalError
 from apical.run import Run
 
-__all__ = ["backbone_from", "backbone_weights", "encoder_of"]
+__all__ = ["backbone_from", "backbone_weights", "encoder_of", "with_weights"]
 
 BACKBONE = "backbone."
+Module = TypeVar("Module", bound=nn.Module)
 
 
 def backbone_from(config: PieceConfig) -> Backbone:
@@ -34,14 +35,19 @@ def encoder_of(run: Run, which: Literal["last", "best"] = "best") -> Backbone:
     settings: Mapping[str, object] = run.config["backbone"]
     kind = registry.load("backbones", str(settings["name"]))
     backbone: Backbone = kind(kind.Config.model_validate(settings))
+    return with_weights(backbone, run, which, BACKBONE).eval()
+
+
+def with_weights(module: Module, run: Run, which: Literal["last", "best"], below: str = "") -> Module:
+    """The module with the run's own tensors whose names begin with `below`: all of them, and no others."""
     tensors = run.weights(which)
-    own = {name.removeprefix(BACKBONE): tensors[name] for name in tensors if name.startswith(BACKBONE)}
+    own = {name.removeprefix(below): tensor for name, tensor in tensors.items() if name.startswith(below)}
     try:
-        backbone.load_state_dict(own)
+        module.load_state_dict(own)
     except RuntimeError:
         raise ApicalError(
             f"The '{which}' weights of this run do not fit its own settings",
             where=str(run.folder),
             remedy="Train again: its files were mixed with another run's.",
         ) from None
-    return backbone.eval()
+    return module

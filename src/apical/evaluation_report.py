@@ -18,9 +18,11 @@ def report_evaluation(scores: Scores, task: Task, pictures: Mapping[str, str]) -
     card, page = scores.card, scores.folder / "index.html"
     write_page(
         page,
-        "scores.html",
+        "pictures.html",
         {name: scores.folder / name for name in pictures},
         title=f"{card.task} on {card.data['title']}, {card.data['split']}",
+        words_are="Figures",
+        facts_are="What was judged",
         lines=task.summary_lines(card.summary),
         captions=pictures,
         facts=_facts(scores),

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from apical.dataset import Dataset
 from apical.errors import ApicalError
+from apical.evenly import evenly
 from apical.frames import FrameStore
 from apical.labels import By, LabelDraw, draw_labels
 from apical.tasks._mask_answers import MaskAnswers, traced_images
@@ -58,9 +59,8 @@ class Watched:
     ) -> Watched:
         """The labelled images of these clips, evenly chosen if they are more than `most`."""
         examples = task.examples(dataset, clips)
-        if len(examples) > most:
-            examples = examples[np.linspace(0, len(examples) - 1, most).round().astype(np.int64)]
-        return cls.at(task, dataset, clips, examples, size, device)
+        chosen = examples[evenly(len(examples), most)]
+        return cls.at(task, dataset, clips, chosen, size, device)
 
     @classmethod
     def at(
@@ -98,8 +98,7 @@ class Watched:
 
     def some(self, count: int) -> tuple[Tensor, Tensor]:
         """Some of them, evenly chosen."""
-        places = np.linspace(0, len(self) - 1, min(count, len(self))).round().astype(np.int64)
-        return self.at_places(np.unique(places))
+        return self.at_places(evenly(len(self), count))
 
 
 def some_traced(
@@ -110,8 +109,7 @@ def some_traced(
     examples = traced_images(dataset, clips, structures) if structures else pl.DataFrame()
     if examples.is_empty():
         return None
-    places = np.unique(np.linspace(0, len(examples) - 1, min(most, len(examples))).round().astype(np.int64))
-    chosen = examples[places]
+    chosen = examples[evenly(len(examples), most)]
     store = FrameStore.open(dataset, clips, "disk", device)
     rows, frames = (chosen[name].to_numpy().astype(np.int64) for name in ("row", "frame"))
     masks = MaskAnswers(dataset, chosen, structures).at(torch.arange(len(chosen)), None, size)

@@ -10,10 +10,8 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from apical import registry
-from apical.config import PieceConfig, read_config, read_recipe
+from apical.config import PieceConfig, named_pieces, read_config, read_recipe
 from apical.dataset import Dataset
 from apical.errors import ApicalError
 from apical.finetuning import FinetuneConfig, Finetuning
@@ -83,7 +81,7 @@ def _settled(
     kind: type[TrainedTask] = registry.load("tasks", task)
     known, settings, dataset = _known(task, draft, recipe, overrides, chosen)
     settings = {**kind.defaults, **settings}
-    named = _named(overrides)
+    named = named_pieces(overrides)
     start = backbone_of_start(named.get("init", settings.get("init", "random")), known)
     settings = {**settings, **_network_and_backbone(settings, named, chosen["network"], start)}
     config = read_config(FinetuneConfig, overrides=overrides, **settings)
@@ -103,8 +101,7 @@ def _fitted(
     if draft.former is not None and draft.former.card.is_finished:
         return draft.former
     _, settings, dataset = _known(task, draft, recipe, overrides, chosen)
-    settings = {key: value for key, value in settings.items() if key != "network" or value is not None}
-    init = _named(overrides).get("init", settings.get("init"))
+    init = named_pieces(overrides).get("init", settings.get("init"))
     if init is None:
         raise ApicalError(
             f"{task} looks through an encoder that has learnt already, and none is named",
@@ -146,24 +143,6 @@ def _name_of(piece: Any) -> str:
     if isinstance(piece, PieceConfig):
         return piece.name
     return str(piece.get("name")) if isinstance(piece, Mapping) else str(piece)
-
-
-def _named(overrides: Sequence[str]) -> dict[str, str]:
-    """Which pieces are overridden, by the words or the tables that name them."""
-    pairs = [override.partition("=") for override in overrides]
-    words = {key.removesuffix(".name"): _word(value) for key, _, value in pairs}
-    return {key: word for key, word in words.items() if word}
-
-
-def _word(value: str) -> str:
-    """A plain word as it is, the name in a table; nothing where that can't be read, which is said later on."""
-    if not value.startswith("{"):
-        return value
-    try:
-        table = yaml.safe_load(value)
-    except yaml.YAMLError:
-        return ""
-    return str(table.get("name", ""))
 
 
 def _trained(

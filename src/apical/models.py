@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from apical import registry
 from apical.backbones.base import BackboneConfig
-from apical.encoders import backbone_from
+from apical.encoders import backbone_from, with_weights
 from apical.errors import ApicalError
 from apical.layout import channels_last
 from apical.networks.base import Network, NetworkConfig, network_from
@@ -81,15 +81,7 @@ def _network(run: Run, task: TrainedTask, which: Literal["last", "best"]) -> Net
     config = _config("networks", settings["network"])
     assert isinstance(config, NetworkConfig)
     network = network_from(config, backbone_config, backbone_from(backbone_config), task.num_outputs)
-    try:
-        network.load_state_dict(run.weights(which))
-    except RuntimeError:
-        raise ApicalError(
-            f"The '{which}' weights of this run do not fit its own settings",
-            where=str(run.folder),
-            remedy="Train again: its files were mixed with another run's.",
-        ) from None
-    return network
+    return with_weights(network, run, which)
 
 
 def _config(folder: str, settings: Mapping[str, Any]) -> TaskConfig | BackboneConfig | NetworkConfig:

@@ -18,24 +18,25 @@ from apical.correspondences import correspondences_of
 from apical.dataset import Dataset
 from apical.encoders import encoder_of
 from apical.errors import ApicalError
+from apical.evenly import evenly
 from apical.launch import device_named
 from apical.models import model_of
 from apical.pictures.correspondences import draw_correspondences
 from apical.pictures.page import write_page
 from apical.pictures.parcels import draw_atlas, draw_clip, draw_reasons
+from apical.pictures.run_sheet import NOTICE
 from apical.reasons import reasons_for
 from apical.run import Run
 from apical.segments import Segments
 from apical.sight import head_settings, sight_of
 from apical.tasks._mask_answers import traced_images
+from apical.tasks._mask_task import STRUCTURES
 
 __all__ = ["Parcelled", "parcels"]
 
-STRUCTURES = ("lv", "myo", "la")
 MOST_IMAGES, MOST_CLIPS, FRAMES = 400, 4, 16
 WANTED = 32
 """Parcels for which shifts are suggested."""
-NOTICE = "Research use only. Not a medical device."
 
 
 @dataclass(frozen=True)
@@ -76,11 +77,14 @@ def parcels(
     card = dataset.card
     write_page(
         out / "index.html",
-        "parcels.html",
+        "pictures.html",
         {name: out / name for name in captions},
         title=f"Parcels of {trained.folder.resolve().name} on {card.title}, {split}",
+        words_are="In words",
+        facts_are="What it is of",
         lines=lines,
         captions=captions,
+        notes=(),
         facts=[
             ("Terms", "; ".join(dict.fromkeys([f"data: {card.licence}", *trained.card.licences]))),
             ("Run", trained.card.command),
@@ -133,7 +137,8 @@ def _parcelled(
     model = model_of(run, device=device_named(device)) if run.card.stage == "finetune" else None
     structures = _structures(dataset)
     traced = traced_images(dataset, clips, structures) if structures else pl.DataFrame()
-    images = _some(_middles(clips) if traced.is_empty() else traced)
+    images = _middles(clips) if traced.is_empty() else traced
+    images = images[evenly(len(images), MOST_IMAGES)]
     atlas = atlas_of(sight, dataset, clips, images, () if traced.is_empty() else structures, size)
     atlas.table().write_csv(out / "parcels.csv", float_precision=4)
     draw_atlas(atlas, out / "atlas.png", _note(dataset))
@@ -199,13 +204,6 @@ def _middles(clips: pl.DataFrame) -> pl.DataFrame:
     """The middle frame of each clip: what there is to look at where nothing is traced."""
     middle = (pl.col("num_frames") // 2).alias("frame")
     return clips.with_row_index("row").select(pl.col("row").cast(pl.Int64), "clip", middle, "patient")
-
-
-def _some(images: pl.DataFrame) -> pl.DataFrame:
-    """Evenly chosen, if they are many."""
-    if len(images) <= MOST_IMAGES:
-        return images
-    return images[np.linspace(0, len(images) - 1, MOST_IMAGES).round().astype(np.int64)]
 
 
 def _structures(dataset: Dataset) -> tuple[str, ...]:

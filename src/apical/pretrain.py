@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from apical import registry
-from apical.config import read_config, read_recipe
+from apical.config import named_pieces, read_config, read_recipe
 from apical.dataset import Dataset
 from apical.errors import ApicalError
 from apical.launch import start
@@ -68,7 +68,8 @@ def _settled(
     settings = {**known, **{key: value for key, value in chosen.items() if value is not None}}
     _refuse_other_method(method, settings.get("method", method))
     dataset = Dataset.open(data_folder(settings, overrides))
-    start = backbone_of_start(_init(settings, overrides), known)
+    init = named_pieces(overrides).get("init", str(settings.get("init", "random")))
+    start = backbone_of_start(init, known)
     settings = {**({"backbone": start} if start else {}), **settings}
     settings = {**GENERAL, **kind.defaults, "method": {"name": method}, **settings}
     if "views" not in settings:
@@ -76,12 +77,6 @@ def _settled(
     config = read_config(PretrainConfig, overrides=overrides, **settings)
     _refuse_other_method(method, config.method.name)
     return config, dataset
-
-
-def _init(settings: Mapping[str, Any], overrides: Sequence[str]) -> str:
-    """What training starts from: the last word on it."""
-    said = [override.removeprefix("init=") for override in overrides if override.startswith("init=")]
-    return str([settings.get("init", "random"), *said][-1])
 
 
 def _trained(draft: RunDraft, config: PretrainConfig, dataset: Dataset, command: str) -> Run:

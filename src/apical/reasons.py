@@ -7,6 +7,7 @@ import polars as pl
 
 from apical.dataset import Dataset
 from apical.errors import ApicalError
+from apical.evenly import evenly
 from apical.examples import Watched
 from apical.models import Model
 from apical.pictures.parcels import Reason
@@ -26,8 +27,7 @@ def reasons_for(model: Model, dataset: Dataset, clips: pl.DataFrame, images: pl.
             "This run makes no masks of parcels",
             remedy="Name a run of 'apical finetune parcel_segmentation'.",
         )
-    places = np.unique(np.linspace(0, len(images) - 1, min(MOST, len(images))).round().astype(np.int64))
-    chosen = images[places]
+    chosen = images[evenly(len(images), MOST)]
     device = next(model.network.parameters()).device
     watched = Watched.at(task, dataset, clips, chosen, model.size, device)
     pictures, answers = watched.at_places(np.arange(len(chosen)))

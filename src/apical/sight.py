@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from apical.backbones.base import Backbone
-from apical.encoders import encoder_of
+from apical.encoders import encoder_of, with_weights
 from apical.errors import ApicalError
 from apical.methods._parcel_head import ParcelHead, ParcelHeadConfig
 from apical.run import Run
@@ -60,14 +60,4 @@ def sight_of(run: Run, *, parcels: bool, which: Literal["last", "best"] = "best"
             remedy=f"Make them from it, apical pretrain {PARCELS_BY} --init {run.folder.name}, and take that run.",
         )
     head = ParcelHead(backbone, ParcelHeadConfig.model_validate(settings))
-    tensors = run.weights(which)
-    own = {name.removeprefix(HEAD): tensors[name] for name in tensors if name.startswith(HEAD)}
-    try:
-        head.load_state_dict(own)
-    except RuntimeError:
-        raise ApicalError(
-            f"The '{which}' weights of this run do not fit its own settings",
-            where=str(run.folder),
-            remedy="Train again: its files were mixed with another run's.",
-        ) from None
-    return Sight(backbone, head)
+    return Sight(backbone, with_weights(head, run, which, HEAD))

@@ -88,13 +88,34 @@ def test_the_loss_is_the_contrast_and_the_weighted_order() -> None:
         torch.testing.assert_close(losses["loss"].detach(), expected)
 
 
-def test_orders_are_drawn_anew_and_all_of_them() -> None:
-    method, seen = built(3), []
-    shuffle = method.orders
-    for seed in range(12):
+class KeepsGreys(SeesGrey):
+    """Remembers the frames of every clip that it was shown."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen: list[tuple[float, ...]] = []
+
+    def forward(self, clips: Tensor) -> Features:
+        features = super().forward(clips)
+        self.seen += [tuple(round(grey, 3) for grey in clip) for clip in features.vector.tolist()]
+        return features
+
+
+def test_every_clip_gets_an_order_of_its_own_and_all_orders_come_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    method, sees = built(3), KeepsGreys()
+    monkeypatch.setattr(method, "backbone", sees)
+    monkeypatch.setattr(method, "projector", nn.Identity())
+    monkeypatch.setattr(method, "order_head", nn.Linear(3, 6))
+    batch, grey = clips_of(3, samples=8), torch.tensor([0.1, 0.5, 0.9])
+    clips = grey.view(1, 1, 3, 1, 1).expand(8, 1, 3, 32, 32)
+    batch = Batch(
+        {"pair": [clips, clips]}, batch.warps, batch.patients, batch.studies, batch.clips, batch.frames
+    )
+    for seed in range(8):
         torch.manual_seed(seed)
-        seen += torch.randint(len(shuffle), (16,)).tolist()
-    assert set(seen) == set(range(6))
+        method.loss(batch, FIRST)
+    assert set(sees.seen) == set(permutations((0.1, 0.5, 0.9)))
+    assert len({tuple(sees.seen[start : start + 16]) for start in range(0, 128, 16)}) == 8
 
 
 def test_another_number_of_frames_is_refused_by_both_numbers() -> None:

@@ -12,8 +12,10 @@ import numpy as np
 import numpy.typing as npt
 
 from apical.atlas import Atlas, ClipMap
+from apical.evenly import evenly
 from apical.pictures.montage import CONTOUR_COLOURS
 from apical.pictures.run_sheet import NOTICE
+from apical.segments import BACKGROUND
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -74,7 +76,7 @@ def _owner(atlas: Atlas, parcel: int) -> tuple[str, float]:
     """Where most of a parcel lies."""
     shares = atlas.shares[:, parcel]
     best = int(shares.argmax())
-    return ("background", *atlas.structures)[best], float(shares[best])
+    return (BACKGROUND, *atlas.structures)[best], float(shares[best])
 
 
 def _colour_of(structure: str) -> Colour:
@@ -113,7 +115,7 @@ def draw_clip(shown: Sequence[ClipMap], path: Path, note: str, columns: int = 8)
     figure = Figure(figsize=(WIDTH, height))
     _write_heading(figure, height, "Parcels from frame to frame: each has its colour in all clips.", note)
     for row, clip in enumerate(shown):
-        chosen = np.unique(np.linspace(0, len(clip.frames) - 1, columns).round().astype(int))
+        chosen = evenly(len(clip.frames), columns)
         for column, place in enumerate(chosen):
             bottom = 1 - (HEADING + (row + 1) * (side + 0.25) - 0.03) / height
             axes = figure.add_axes((column / columns + 0.003, bottom, 1 / columns - 0.006, side / height))

@@ -12,13 +12,13 @@ from torch import Tensor
 
 from apical.checkpoint import read_tensors, write_tensors
 from apical.errors import ApicalError
+from apical.pictures.run_sheet import NOTICE
 from apical.tasks._view_trust import Trust
 from apical.whole import whole_file
 
 __all__ = ["Kept", "read_kept", "write_kept"]
 
 TENSORS, TABLE = "echo_view.safetensors", "echo_view.json"
-NOTICE = "Research use only. Not a medical device."
 
 
 @dataclass(frozen=True, kw_only=True)
