@@ -9,7 +9,7 @@ export PYTHONDONTWRITEBYTECODE :=
 APICAL := $(BIN)/python -m apical
 UV := PATH="$$PATH:$(CURDIR)/$(BIN)" uv
 
-.PHONY: help setup demo test check lint types bench constraints clean
+.PHONY: help setup demo test kills check lint types bench constraints clean
 
 help:  ## Say what there is
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -37,6 +37,9 @@ demo: $(READY)  ## Synthetic hearts, through the whole road, ending in pages
 
 test: $(READY)  ## All tests
 	$(BIN)/python -m pytest -n 2 --dist worksteal
+
+kills: $(READY)  ## Every training killed twenty times, and resumed
+	APICAL_KILLS=20 $(BIN)/python -m pytest tests/resume
 
 lint: $(READY)  ## Style
 	$(BIN)/ruff check .

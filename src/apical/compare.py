@@ -12,13 +12,19 @@ import numpy as np
 import polars as pl
 
 from apical.errors import ApicalError, nearest
-from apical.scores import Scores, plain_values, readable
+from apical.scores import ScoreCard, Scores, plain_values, readable
+from apical.statistics.clusters import Array
+from apical.statistics.delong import delong, paired_auroc
 from apical.statistics.holm import holm
 from apical.statistics.paired import Paired
 from apical.statistics.paired import compare as compare_columns
+from apical.statistics.ranking import auroc
 from apical.whole import whole_file
 
 __all__ = ["Comparison", "compare", "comparison_lines"]
+
+AUROC = "auroc"
+"""The one figure that is no mean over the table's rows."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,12 +35,15 @@ class Row:
     part: str
     """The structure, where there are several."""
     images: int
+    """Or studies: what the table's rows are of."""
     left_out: int
     """Images in which one of them has no such figure: a distance, where nothing was found."""
     patients: int
     mean: float
     first_mean: float
     difference: Paired
+    delong_p: float | None
+    """Of areas under ROC curves, by DeLong, which takes studies for patients of their own."""
     adjusted_p: float
     """By Holm over all rows of the table."""
 
@@ -44,6 +53,7 @@ class Comparison:
     """The table."""
 
     figure: str
+    unit: str
     first: str
     data: str
     is_synthetic: bool
@@ -59,9 +69,10 @@ def compare(folders: Sequence[Path], *, figure: str | None = None, out: Path | N
             remedy="Name two or more folders that 'apical evaluate' wrote; the first is what others are compared with.",
         )
     first, *others = [Scores.open(folder) for folder in folders]
-    chosen = figure or next(iter(first.card.figures))
-    if chosen not in first.card.figures:
-        raise ApicalError(f"There is no figure '{chosen}'", remedy=nearest(chosen, first.card.figures))
+    figures = _figures(first)
+    chosen = figure or figures[0]
+    if chosen not in figures:
+        raise ApicalError(f"There is no figure '{chosen}'", remedy=nearest(chosen, figures))
     names = _names(folders)
     rows = [
         row
@@ -71,6 +82,7 @@ def compare(folders: Sequence[Path], *, figure: str | None = None, out: Path | N
     adjusted = holm([row["difference"].p for row in rows])
     comparison = Comparison(
         figure=chosen,
+        unit=first.card.data["unit"],
         first=names[0],
         data=f"{first.card.data['title']}, {first.card.data['split']}",
         is_synthetic=bool(first.card.data["is_synthetic"]),
@@ -87,20 +99,29 @@ def comparison_lines(comparison: Comparison) -> list[str]:
     """The table as a terminal shows it."""
     kind = " (synthetic data)" if comparison.is_synthetic else ""
     width = max([len(_label(row)) for row in comparison.rows] + [len(comparison.first)])
+    ranks = any(row.delong_p is not None for row in comparison.rows)
+    what = "AUROC" if ranks else "mean"
     lines = [
         f"{comparison.figure} on {comparison.data}{kind}, compared with {comparison.first}:",
-        f"{'':<{width}}  images      mean     first  {'difference (95 % interval)':<31}       p  p (Holm)",
+        f"{'':<{width}}  {comparison.unit:>7}  {what:>8}     first  "
+        f"{'difference (95 % interval)':<31}       p  p (Holm)",
         *(_line(row, width) for row in comparison.rows),
     ]
     left_out = [
-        f"{_label(row)}: {row.left_out} images left out, in which {comparison.figure} is not known of both."
+        f"{_label(row)}: {row.left_out} {comparison.unit} left out, in which {comparison.figure} is not known of both."
         for row in comparison.rows
         if row.left_out
     ]
     return [
         *lines,
         *left_out,
-        "Intervals: patients resampled 10,000 times (BCa). p: signs of whole patients flipped.",
+        *(
+            f"{_label(row)}: p by DeLong {readable(row.delong_p, '.4f')}"
+            for row in comparison.rows
+            if row.delong_p is not None
+        ),
+        f"Intervals: patients resampled 10,000 times (BCa). p: {'ranks' if ranks else 'signs'} of whole patients "
+        f"{'exchanged' if ranks else 'flipped'}.",
         comparison.notice,
     ]
 
@@ -112,7 +133,7 @@ def _line(row: Row, width: int) -> str:
     p, adjusted = (readable(each, ".4f") for each in (gain.p, row.adjusted_p))
     interval = f"{value} ({low} to {high})"
     return (
-        f"{_label(row):<{width}}  {row.images:>6}  {mean:>8}  {first:>8}  {interval:<31}{p:>8}  {adjusted:>8}"
+        f"{_label(row):<{width}}  {row.images:>7}  {mean:>8}  {first:>8}  {interval:<31}{p:>8}  {adjusted:>8}"
     )
 
 
@@ -129,14 +150,14 @@ def _names(folders: Sequence[Path]) -> list[str]:
 def _rows(first: Scores, other: Scores, name: str, figure: str) -> list[dict[str, Any]]:
     """One for each part of the table: a structure, say."""
     card = first.card
-    joined = _paired(first, other, figure)
-    parts = [key for key in card.keys if key not in ("clip", "frame")]
-    groups = joined.group_by(parts, maintain_order=True) if parts else [((), joined)]
+    column = card.ranking[0] if card.ranking and figure == AUROC else figure
+    joined = _paired(first, other, figure, column)
+    groups = joined.group_by(card.parts, maintain_order=True) if card.parts else [((), joined)]
     rows = []
     for values, whole in groups:
-        part = whole.filter(pl.all_horizontal(pl.col("other", figure).is_not_nan().fill_null(False)))
-        theirs, ours = part["other"].to_numpy(), part[figure].to_numpy()
-        difference = compare_columns(theirs, ours, part[card.cluster].to_list())
+        part = whole.filter(pl.all_horizontal(pl.col("other", column).is_not_nan().fill_null(False)))
+        theirs, ours = part["other"].to_numpy(), part[column].to_numpy()
+        found = _means(part, theirs, ours, card) if column == figure else _areas(part, theirs, ours, card)
         rows.append(
             {
                 "name": name,
@@ -144,15 +165,38 @@ def _rows(first: Scores, other: Scores, name: str, figure: str) -> list[dict[str
                 "images": len(part),
                 "left_out": len(whole) - len(part),
                 "patients": part[card.cluster].n_unique(),
-                "mean": float(np.mean(theirs)) if len(part) else np.nan,
-                "first_mean": float(np.mean(ours)) if len(part) else np.nan,
-                "difference": difference,
+                **found,
             }
         )
     return rows
 
 
-def _paired(first: Scores, other: Scores, figure: str) -> pl.DataFrame:
+def _means(part: pl.DataFrame, theirs: Array, ours: Array, card: ScoreCard) -> dict[str, Any]:
+    return {
+        "mean": float(np.mean(theirs)) if len(part) else np.nan,
+        "first_mean": float(np.mean(ours)) if len(part) else np.nan,
+        "difference": compare_columns(theirs, ours, part[card.cluster].to_list()),
+        "delong_p": None,
+    }
+
+
+def _areas(part: pl.DataFrame, theirs: Array, ours: Array, card: ScoreCard) -> dict[str, Any]:
+    assert card.ranking is not None
+    truths = part[card.ranking[1]].to_numpy()
+    return {
+        "mean": auroc(theirs, truths),
+        "first_mean": auroc(ours, truths),
+        "difference": paired_auroc(theirs, ours, truths, part[card.cluster].to_list()),
+        "delong_p": delong(theirs, ours, truths).p,
+    }
+
+
+def _figures(scores: Scores) -> list[str]:
+    """What can be compared, what says most first."""
+    return [*([AUROC] if scores.card.ranking else []), *scores.card.figures]
+
+
+def _paired(first: Scores, other: Scores, figure: str, column: str) -> pl.DataFrame:
     """Rows of both with the same keys; images that one of them lacks are an error."""
     keys = list(first.card.keys)
     same_data = first.card.data["content_sha256"] == other.card.data["content_sha256"]
@@ -163,19 +207,23 @@ def _paired(first: Scores, other: Scores, figure: str) -> pl.DataFrame:
             seen=f"{other.card.task} on {other.card.data['title']}, {first.card.task} on {first.card.data['title']}",
             remedy="Evaluate both runs on the same dataset and split.",
         )
-    if figure not in other.card.figures:
+    if figure not in _figures(other):
         raise ApicalError(
             f"These scores have no figure '{figure}'",
             where=str(other.folder),
-            remedy=nearest(figure, other.card.figures),
+            remedy=nearest(figure, _figures(other)),
         )
-    shared = list(set(first.table[keys[-1]]) & set(other.table[keys[-1]]))
-    ours, theirs = (each.table.filter(pl.col(keys[-1]).is_in(shared)) for each in (first, other))
-    named = theirs.select(*keys, pl.col(figure).alias("other"))
+    ours, theirs = first.table, other.table
+    for key in first.card.parts:  # in which one of them may lack some
+        ours, theirs = (
+            one.filter(pl.col(key).is_in(two[key].unique().to_list()))
+            for one, two in ((ours, theirs), (theirs, ours))
+        )
+    named = theirs.select(*keys, pl.col(column).alias("other"))
     joined = ours.join(named, on=keys, how="inner", maintain_order="left")
     if not len(joined) == len(ours) == len(theirs) or joined.is_empty():
         raise ApicalError(
-            "These scores are not of the same images",
+            f"These scores are not of the same {first.card.data['unit']}",
             where=str(other.folder),
             seen=f"{len(joined)} rows in common, of {len(first.table)} and {len(other.table)}",
             remedy="Evaluate both runs on the same split.",

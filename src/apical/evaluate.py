@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal
 
-import numpy as np
 import polars as pl
 import torch
 from torch import Tensor
@@ -17,6 +16,7 @@ from apical.evaluation_report import report_evaluation
 from apical.frames import FrameStore
 from apical.launch import device_named
 from apical.leakage import leakage_of_evaluation
+from apical.looks import images_of
 from apical.memory import enough_memory
 from apical.models import Model, model_of
 from apical.progress import progress
@@ -49,20 +49,20 @@ def evaluate(
     where = device_named(device)
     model = model_of(trained, weights, where)
     clips = _clips(dataset, split)
-    examples = model.task.examples(dataset, clips)
+    examples = model.task.looks(dataset, model.task.examples(dataset, clips))
     if examples.is_empty():
         raise ApicalError(
-            f"No image of the split '{split}' has labels for this task",
+            f"Nothing of the split '{split}' has labels for this task",
             where=str(dataset.folder),
             seen=_splits(dataset),
-            remedy="Take another --split; 'apical inspect' counts traced images.",
+            remedy="Take another --split; 'apical inspect' counts traced images and labels.",
         )
     leaks = leakage_of_evaluation(dataset, examples["patient"].unique(), trained, model.task.leakage)
     with enough_memory(f"batches of {batch_size}", "Take a smaller --batch-size."):
         scores, found = _judged(model, dataset, clips, examples, batch_size, where)
     out.mkdir(parents=True, exist_ok=True)
     pictures = model.task.draw(dataset, scores, found, out)
-    remarks = (*leaks, *_remarks(trained, dataset, split))
+    remarks = (*leaks, *model.task.remarks, *_remarks(trained, dataset, split))
     card = _card(trained, model, dataset, split, weights, scores, remarks)
     written = Scores.write(out, card, scores, found)
     report_evaluation(written, model.task, pictures)
@@ -109,7 +109,8 @@ def _judged(
                 scores += own_scores
                 found += own_found
             bar.advance(len(part))
-    return (pl.DataFrame(rows, infer_schema_length=None) for rows in (scores, found))  # type: ignore[return-value]
+    rows, kept = (pl.DataFrame(each, infer_schema_length=None) for each in (scores, found))
+    return model.task.scored(rows), kept
 
 
 def _batches(
@@ -123,8 +124,7 @@ def _batches(
     store = FrameStore.open(dataset, clips, "disk", device)
     for start in range(0, len(examples), batch_size):
         part = examples[start : start + batch_size]
-        rows, frames = (part[name].to_numpy().astype(np.int64) for name in ("row", "frame"))
-        yield part, store.plain_images(rows, frames, model.size)
+        yield part, images_of(store, part, model.task.look, model.size)
 
 
 def _card(
@@ -156,18 +156,25 @@ def _card(
             "content_sha256": data.content_sha256,
             "split": split,
             "is_synthetic": data.is_synthetic,
-            "images": scores.select(judged.keys[:2]).n_unique(),
+            "images": scores.select(_without(judged.keys, judged.parts)).n_unique(),
+            "unit": judged.unit,
             "patients": scores[judged.cluster].n_unique(),
             "citation": data.citation,
         },
         licences=tuple(dict.fromkeys([f"data: {data.licence}", *run.card.licences])),
         keys=judged.keys,
+        parts=judged.parts,
         cluster=judged.cluster,
+        ranking=judged.ranking,
         figures=judged.figures,
         summary=model.task.summary(dataset, scores),
         versions={"apical": VERSION, "torch": torch.__version__},
         remarks=remarks,
     )
+
+
+def _without(keys: tuple[str, ...], parts: tuple[str, ...]) -> list[str]:
+    return [key for key in keys if key not in parts]
 
 
 def _remarks(run: Run, dataset: Dataset, split: str) -> tuple[str, ...]:

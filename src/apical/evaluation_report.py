@@ -40,7 +40,7 @@ def report_lines(scores: Scores) -> list[str]:
     task: type[Task] = registry.load("tasks", card.task)
     return [
         f"{card.run['name']} on {data['title']}{kind}, {data['split']}: "
-        f"{data['images']} images of {data['patients']} patients.",
+        f"{data['images']} {data['unit']} of {data['patients']} patients.",
         *task.summary_lines(card.summary),
         *(f"Note: {remark}." for remark in card.remarks),
         f"Terms: {'; '.join(card.licences)}.",
@@ -58,7 +58,10 @@ def _facts(scores: Scores) -> list[tuple[str, str]]:
             "Learnt from",
             f"{run['labelled_patients']} annotated patients (labels={run['labels']}, seed {run['seed']})",
         ),
-        ("Judged on", f"{data['images']} images of {data['patients']} patients, split {data['split']}"),
+        (
+            "Judged on",
+            f"{data['images']} {data['unit']} of {data['patients']} patients, split {data['split']}",
+        ),
         ("Intervals", "95 %, patients resampled 10,000 times (BCa)"),
         ("Terms", "; ".join(scores.card.licences)),
         ("Cite", data["citation"]),

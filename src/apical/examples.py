@@ -16,6 +16,7 @@ from apical.errors import ApicalError
 from apical.evenly import evenly
 from apical.frames import FrameStore
 from apical.labels import By, LabelDraw, draw_labels
+from apical.looks import Look, images_of
 from apical.tasks._mask_answers import MaskAnswers, traced_images
 from apical.tasks.base import Answers, Task
 
@@ -46,6 +47,7 @@ class Watched:
     answers: Answers
     store: FrameStore
     size: tuple[int, int]
+    look: Look | None = None
 
     @classmethod
     def of(
@@ -58,7 +60,7 @@ class Watched:
         device: torch.device,
     ) -> Watched:
         """The labelled images of these clips, evenly chosen if they are more than `most`."""
-        examples = task.examples(dataset, clips)
+        examples = task.looks(dataset, task.examples(dataset, clips))
         chosen = examples[evenly(len(examples), most)]
         return cls.at(task, dataset, clips, chosen, size, device)
 
@@ -74,7 +76,7 @@ class Watched:
     ) -> Watched:
         """These examples, whose column `row` is the row of `clips`."""
         store = FrameStore.open(dataset, clips, "disk", device)
-        return cls(examples, task.answers(dataset, examples), store, size)
+        return cls(examples, task.answers(dataset, examples), store, size, task.look)
 
     def __len__(self) -> int:
         return len(self.examples)
@@ -85,10 +87,8 @@ class Watched:
         return self.examples["patient"].n_unique()
 
     def at_places(self, places: npt.NDArray[np.int64]) -> tuple[Tensor, Tensor]:
-        """Images (B, 1, H, W) and answers by their places in the table."""
-        chosen = self.examples[places]
-        rows, frames = (chosen[name].to_numpy().astype(np.int64) for name in ("row", "frame"))
-        images = self.store.plain_images(rows, frames, self.size)
+        """Images (B, 1, H, W), or clips (B, 1, T, H, W), and answers by their places in the table."""
+        images = images_of(self.store, self.examples[places], self.look, self.size)
         return images, self.answers.at(torch.from_numpy(places), None, self.size)
 
     def parts(self, count: int) -> Iterator[tuple[Tensor, Tensor]]:
@@ -111,6 +111,5 @@ def some_traced(
         return None
     chosen = examples[evenly(len(examples), most)]
     store = FrameStore.open(dataset, clips, "disk", device)
-    rows, frames = (chosen[name].to_numpy().astype(np.int64) for name in ("row", "frame"))
     masks = MaskAnswers(dataset, chosen, structures).at(torch.arange(len(chosen)), None, size)
-    return store.plain_images(rows, frames, size), masks
+    return images_of(store, chosen, None, size), masks

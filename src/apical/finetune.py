@@ -30,8 +30,6 @@ from apical.training_run import MAY_CHANGE, command_line, data_folder, run_card,
 
 __all__ = ["finetune"]
 
-USUAL = ("unet_resnet", "unet", "token_decoder")
-"""Networks for an encoder, if none is named: the first of these that fits; without an encoder, the first."""
 SMALLER = "Take a smaller batch_size, more parts of it (accumulate), a smaller size, or a smaller backbone."
 """What needs less memory."""
 
@@ -83,9 +81,10 @@ def _settled(
     settings = {**kind.defaults, **settings}
     named = named_pieces(overrides)
     start = backbone_of_start(named.get("init", settings.get("init", "random")), known)
-    settings = {**settings, **_network_and_backbone(settings, named, chosen["network"], start)}
+    settings = {**settings, **_network_and_backbone(kind, settings, named, chosen["network"], start)}
     config = read_config(FinetuneConfig, overrides=overrides, **settings)
     _refuse_other_task(task, config.task.name)
+    _refuse_unfit(kind, config)
     settled = kind.settled(config.task, dataset)
     return config.model_copy(update={"task": settled}), dataset
 
@@ -115,7 +114,11 @@ def _fitted(
 
 
 def _network_and_backbone(
-    settings: Mapping[str, Any], named: Mapping[str, str], network: str | None, start: Any
+    task: type[TrainedTask],
+    settings: Mapping[str, Any],
+    named: Mapping[str, str],
+    network: str | None,
+    start: Any,
 ) -> dict[str, Any]:
     """Both: what a user named, then what the run to start from has, then the recipe's, then the usual ones."""
     wanted = network or named.get("network")
@@ -127,16 +130,26 @@ def _network_and_backbone(
     if chosen is None or (
         wanted is None and backbone and _name_of(chosen) not in networks_for(_name_of(backbone))
     ):
-        chosen = _usual_network(backbone)
+        chosen = _usual_network(task, backbone)
     kind: type[Network] = registry.load("networks", _name_of(chosen))
     return {"network": chosen, "backbone": backbone or dict(kind.default_backbone)}
 
 
-def _usual_network(backbone: Any) -> str:
+def _usual_network(task: type[TrainedTask], backbone: Any) -> str:
     if backbone is None:
-        return USUAL[0]
-    fitting = networks_for(_name_of(backbone))
-    return next((name for name in USUAL if name in fitting), USUAL[0])
+        return task.networks[0]
+    fitting = networks_for(_name_of(backbone), task.wants)
+    return next((name for name in task.networks if name in fitting), task.networks[0])
+
+
+def _refuse_unfit(task: type[TrainedTask], config: FinetuneConfig) -> None:
+    network: type[Network] = registry.load("networks", config.network.name)
+    if network.gives != task.wants:
+        fitting = networks_for(config.backbone.name, task.wants)
+        raise ApicalError(
+            f"The network '{config.network.name}' gives {network.gives}, but {config.task.name} wants {task.wants}",
+            remedy=f"Set network={' or '.join(fitting or task.networks)}, or leave it out.",
+        )
 
 
 def _name_of(piece: Any) -> str:

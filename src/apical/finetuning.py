@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
 
 import polars as pl
 import torch
@@ -21,13 +21,13 @@ from apical.frames import FrameStore, Where
 from apical.gathering import sync_batch_norms
 from apical.labels import Amount, By
 from apical.learner import ConsistencyConfig, Learner, Lesson
-from apical.lessons import Labelled, Others, even_batches, lesson
+from apical.lessons import Labelled, Others, even_batches, lesson, samples_of
 from apical.moment import Moment
 from apical.networks.base import NetworkConfig
 from apical.optimisers.base import OptimiserConfig, optimiser_of
 from apical.precision import autocast
 from apical.starts import start_network
-from apical.tasks.base import TaskConfig, TrainedTask
+from apical.tasks.base import Answers, TaskConfig, TrainedTask
 from apical.training_run import RunSettings
 from apical.views import ViewConfig
 
@@ -95,6 +95,15 @@ class FinetuneConfig(RunSettings):
         return labels
 
 
+class _Look(NamedTuple):
+    """Held-out images that were looked at."""
+
+    figures: Mapping[str, Tensor]
+    """(B,) each."""
+    beliefs: tuple[Tensor, Tensor] | None
+    """Beliefs and answers, where they are judged together."""
+
+
 class Finetuning:
     """The job that `apical finetune` hands to the engine."""
 
@@ -110,8 +119,10 @@ class Finetuning:
         self.labels, examples = drawn_examples(
             self.task, dataset, self.cohorts.training, config.labels, config.seed, config.labels_by
         )
-        self.batch_size, fewest = self._sizes(len(examples))
-        self.labelled = self._labelled(examples, fewest)
+        answers = self.task.answers(dataset, examples)
+        self.task.begin(answers, len(examples))
+        self.batch_size, fewest = self._sizes(samples_of(examples, self.task.look))
+        self.labelled = self._labelled(examples, answers, fewest)
         self.others = self._others(examples)
         self.steps_per_epoch = self.labelled.feed.steps_per_epoch
         self.watched = Watched.of(
@@ -155,8 +166,17 @@ class Finetuning:
                 looks = [self._look(*part) for part in self.watched.parts(IMAGES_AT_ONCE)]
         finally:
             self.model.train()
-        names = looks[0] if looks else ()
-        return {f"val_{name}": float(torch.cat([look[name] for look in looks]).mean()) for name in names}
+        if not looks:
+            return {}
+        figures = {name: torch.cat([look.figures[name] for look in looks]) for name in looks[0].figures}
+        together: Mapping[str, float] = {}
+        if self.task.judges_together:
+            beliefs, answers = (
+                torch.cat(each) for each in zip(*(look.beliefs for look in looks), strict=True)
+            )
+            together = self.task.together(self.watched.examples, beliefs, answers)
+        means = {name: float(each.mean()) for name, each in figures.items()}
+        return {f"val_{name}": value for name, value in {**means, **together}.items()}
 
     def weights(self) -> Mapping[str, Tensor]:
         """The network, its encoder by the names that other runs have for theirs."""
@@ -168,20 +188,20 @@ class Finetuning:
         if self.others is not None:
             self.others.feed.close()
 
-    def _sizes(self, num_examples: int) -> tuple[int, int]:
-        """Images in a batch, and samples in an epoch."""
+    def _sizes(self, num_samples: int) -> tuple[int, int]:
+        """Samples in a batch, and in an epoch."""
         config, parts = self.config, self.config.accumulate * self.fabric.world_size
         fewest = max(config.fewest_samples, parts)
-        samples = num_examples * max(1, -(-fewest // num_examples))
+        samples = num_samples * max(1, -(-fewest // num_samples))
         return even_batches(samples, config.batch_size, parts), fewest
 
-    def _labelled(self, examples: pl.DataFrame, fewest: int) -> Labelled:
+    def _labelled(self, examples: pl.DataFrame, answers: Answers, fewest: int) -> Labelled:
         config = self.config
         return Labelled(
             self.dataset,
             self.cohorts.training,
             examples,
-            self.task.answers(self.dataset, examples),
+            answers,
             config.view,
             self.store,
             size=config.size,
@@ -189,6 +209,7 @@ class Finetuning:
             fewest=fewest,
             most_steps=config.epoch_steps,
             seed=config.seed,
+            look=self.task.look,
         )
 
     def _others(self, examples: pl.DataFrame) -> Others | None:
@@ -198,21 +219,27 @@ class Finetuning:
             return None
         view, size = config.other_view or config.view, self.batch_size
         return Others(
-            self.dataset, clips, view, self.store, size=config.size, batch_size=size, seed=config.seed
+            self.dataset,
+            clips,
+            view,
+            self.store,
+            size=config.size,
+            batch_size=size,
+            seed=config.seed,
+            look=self.task.look,
         )
 
-    def _look(self, images: Tensor, answers: Tensor) -> dict[str, Tensor]:
-        """Figures of some images, one by one; all have the same loss."""
+    def _look(self, images: Tensor, answers: Tensor) -> _Look:
+        """What is thought of some images, one by one; all have the same loss."""
         device = self.fabric.device
         with autocast(self.config.precision, device):
             outputs = self.model.taught(images)
         outputs, answers = outputs.float(), answers.to(device)
         loss = self.task.loss(outputs, answers)["loss"]
-        figures = self.task.figures(self.task.beliefs(outputs), answers)
-        return {
-            "loss": loss.expand(len(images)).cpu(),
-            **{name: each.cpu() for name, each in figures.items()},
-        }
+        beliefs = self.task.beliefs(outputs)
+        figures = {"loss": loss.expand(len(images)), **self.task.figures(beliefs, answers)}
+        kept = (beliefs.cpu(), answers.cpu()) if self.task.judges_together else None
+        return _Look({name: each.cpu() for name, each in figures.items()}, kept)
 
     def _higher_is_better(self, score: str) -> bool:
         if score in {"val_loss", LAST}:
@@ -225,7 +252,7 @@ class Finetuning:
         )
 
     def _remarks(self) -> tuple[str, ...]:
-        remarks = []
+        remarks = [remark] if (remark := self.labelled.remark) else []
         if not len(self.watched):
             remarks.append(
                 "No held-out patient has labels, so nothing is watched and the best checkpoint is the last"

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
+import torch
 
 from apical.examples import Watched
 from apical.finetuning import Finetuning
@@ -18,11 +19,14 @@ from apical.run import Run, RunCard
 __all__ = ["report_finetuning", "report_lines", "watched_sheet"]
 
 SHOWN = 12
+LOOKED_AT_ONCE = 16
 NOTHING = Sheet("", 0.0, lambda _axes: None)
 """Where no image is watched."""
 MEANINGS = {
     "val_loss": "the task's loss on held-out patients",
     "val_accuracy": "share of held-out images with the right answer",
+    "val_auroc": "area under the ROC curve over held-out studies; 0.5 is chance, 1 is perfect",
+    "val_auprc": "average precision over held-out studies; chance is the share that is diseased",
     "val_dice": "overlap with the expert's mask on held-out images, at the size worked on; 1 is perfect",
 }
 
@@ -35,8 +39,21 @@ class WatchingJob(Protocol):
     watched: Watched
 
 
+def conclude(run: Run, job: Finetuning) -> None:
+    """Let the task write down what held-out examples tell, where it does so at all."""
+    if not job.task.judges_together or not len(job.watched):
+        return
+    model = model_of(run, device=job.fabric.device, precision=job.config.precision)
+    looks = [
+        (model.beliefs(images).cpu(), answers.cpu()) for images, answers in job.watched.parts(LOOKED_AT_ONCE)
+    ]
+    beliefs, answers = (torch.cat(each) for each in zip(*looks, strict=True))
+    job.task.conclude(job.watched.examples, beliefs, answers, run.folder)
+
+
 def report_finetuning(run: Run, job: Finetuning) -> Path:
     """Draw curves and held-out examples, and write `index.html` around them; the page's path."""
+    conclude(run, job)
     title = f"{run.card.method} on {run.card.data['title']}"
     picture, page = run.folder / "finetuning.png", run.folder / "index.html"
     is_synthetic = bool(run.card.data["is_synthetic"])
@@ -82,7 +99,8 @@ def watched_sheet(run: Run, job: WatchingJob) -> Sheet:
         return NOTHING
     images, answers = job.watched.some(SHOWN)
     model = model_of(run, device=job.fabric.device, precision=job.config.precision)
-    pixels = (images[:, 0].cpu().numpy() * 255).round().astype(np.uint8)
+    stills = images[:, 0] if images.ndim == 4 else images[:, 0, images.shape[2] // 2]
+    pixels = (stills.cpu().numpy() * 255).round().astype(np.uint8)
     return model.task.sheet(pixels, model.beliefs(images).cpu(), answers)
 
 

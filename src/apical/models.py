@@ -65,10 +65,10 @@ def model_of(
     network: nn.Module
     if isinstance(task, FittedTask):
         network = sight_of(run, parcels=task.needs_parcels, which=which)
-        task.load(run.folder)
     else:
         assert isinstance(task, TrainedTask)
         network = _network(run, task, which)
+    task.load(run.folder)
     channels_last(network.eval().requires_grad_(False).to(device))
     height, width = settings["size"]
     return Model(network, task, (height, width), precision)

@@ -36,8 +36,12 @@ class ScoreCard:
     licences: tuple[str, ...]
     keys: tuple[str, ...]
     """Columns of the table that say what a row is of: rows of two evaluations are paired by them."""
+    parts: tuple[str, ...]
+    """Those of the keys by which tables are divided: the structure."""
     cluster: str
     """The column whose rows are alike: the patient."""
+    ranking: tuple[str, str] | None
+    """Columns with a belief and the truth, 0 or 1, where the area under the ROC curve says most."""
     figures: Mapping[str, bool]
     """Columns with figures, and whether higher is better; the first one counts most."""
     summary: Mapping[str, Any]
@@ -65,8 +69,9 @@ class Scores:
             )
         try:
             values = json.loads(path.read_text(encoding="utf-8"))
-            lists = {name: tuple(values[name]) for name in ("licences", "keys", "remarks")}
-            return cls(Path(folder), ScoreCard(**{**values, **lists}))
+            lists = {name: tuple(values[name]) for name in ("licences", "keys", "parts", "remarks")}
+            ranking = values["ranking"] and tuple(values["ranking"])
+            return cls(Path(folder), ScoreCard(**{**values, **lists, "ranking": ranking}))
         except (json.JSONDecodeError, UnicodeDecodeError, TypeError, KeyError):
             raise ApicalError(
                 "The summary of these scores can't be read",

@@ -17,6 +17,7 @@ from tests.backbones.material import lived_in
 SMALL: Mapping[str, list[dict[str, Any]]] = {
     "resnet18": [{"stride": 8}, {"stride": 32}],
     "resnet50": [{"stride": 8}],
+    "tsm_resnet18": [{"widths": [16, 32, 64, 128]}],
     "unet_encoder": [{"width": 8}],
     "vit_small": [{"dim": 48, "depth": 2, "heads": 3, "patch": 8, "image_size": 64}],
 }

@@ -43,9 +43,20 @@ def lasting() -> Callable[[Case], Network]:
     return get
 
 
+def promised(network: Network, images: Tensor) -> tuple[int, ...]:
+    """The shape of its logits."""
+    return (len(images), 2) if network.gives == "vectors" else (len(images), 2, *images.shape[2:])
+
+
 def loss_of(network: Network, images: Tensor) -> Tensor:
-    """How badly it finds a bright left half in images to which one is added, and the dark rest."""
+    """How badly it finds a bright left half in images to which one is added, and the dark rest.
+
+    One that speaks of the whole is asked which of the images are brighter in all.
+    """
     left = (torch.arange(images.shape[-1]) < images.shape[-1] // 2).float().expand_as(images)
+    if network.gives == "vectors":
+        classes = torch.arange(len(images)) % 2
+        return functional.cross_entropy(network((images + classes[:, None, None, None]) / 2), classes)
     return functional.binary_cross_entropy_with_logits(
         network((images + left) / 2), torch.cat([left, 1 - left], 1)
     )
@@ -77,8 +88,9 @@ def test_logits_are_as_high_and_wide_as_the_images(
     lasting: Callable[[Case], Network], case: Case, height: int, width: int
 ) -> None:
     with torch.no_grad():
-        logits = lasting(case)(grey_images(2, 1, height, width))
-    assert logits.shape == (2, 2, height, width)
+        images = grey_images(2, 1, height, width)
+        logits = lasting(case)(images)
+    assert logits.shape == promised(lasting(case), images)
     assert logits.dtype == torch.float32
     assert logits.isfinite().all()
 
@@ -88,7 +100,8 @@ def test_the_smallest_image_has_logits(lasting: Callable[[Case], Network], case:
     network = lasting(case)
     side = network.backbone.smallest
     with torch.no_grad():
-        assert network(grey_images(1, 1, side, side + 1)).shape == (1, 2, side, side + 1)
+        images = grey_images(1, 1, side, side + 1)
+        assert network(images).shape == promised(network, images)
 
 
 @every_case
@@ -115,9 +128,9 @@ def test_every_weight_is_taught_and_the_decoders_are_all_but_the_backbones(case:
 
 
 @every_case
-def test_the_last_layer_starts_without_bias(lasting: Callable[[Case], Network], case: Case) -> None:
-    last = list(lasting(case).modules())[-1]
-    assert isinstance(last, torch.nn.Conv2d)
+def test_the_last_layer_starts_without_bias(case: Case) -> None:
+    last = list(built(case).modules())[-1]
+    assert isinstance(last, torch.nn.Conv2d | torch.nn.Linear)
     assert last.bias is not None
     assert not last.bias.any()
 
@@ -139,7 +152,7 @@ def test_a_few_steps_lower_the_loss(case: Case) -> None:
     network, images = built(case).train(), grey_images(2, 1, 48, 48)
     optimiser = torch.optim.AdamW(network.parameters(), lr=1e-3, foreach=True)
     losses = []
-    for _ in range(3):
+    for _ in range(4):
         losses.append(loss_of(network, images))
         optimiser.zero_grad()
         torch.autograd.backward(losses[-1])

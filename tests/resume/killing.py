@@ -86,11 +86,28 @@ def count_lines(path: Path) -> int:
     return path.read_bytes().count(b"\n") if path.is_file() else 0
 
 
-def draw_moment(chance: random.Random, takes: float, pace: float, done: int, lines: int) -> tuple[float, int]:
-    """When to kill: at any time since the start or, every other time, just after some line that is still to come."""
-    if chance.random() < 0.5 or done >= lines:
+def draw_moment(
+    chance: random.Random, takes: float, pace: float, done: int, lines: int, left: int
+) -> tuple[float, int]:
+    """When to kill: at any time since the start or, every other time, just after one of the next lines.
+
+    Those are so few that the `left` kills still to come could share what lines there are.
+    """
+    if done >= lines or chance.random() < 0.5:
         return chance.uniform(0, takes), 0
-    return chance.uniform(0, 2 * pace), chance.randint(done + 1, lines)
+    ahead = max((lines - done) // max(left, 1), 1)
+    return chance.uniform(0, 2 * pace), chance.randint(done + 1, done + ahead)
+
+
+def killed_enough(steps_at_kill: list[int], kills: int) -> bool:
+    """Whether there were so many kills, and at different moments; chance is given up on after three times as many."""
+    differ = len(set(steps_at_kill)) >= different_moments(kills)
+    return len(steps_at_kill) >= kills and (differ or len(steps_at_kill) >= 3 * kills)
+
+
+def different_moments(kills: int) -> int:
+    """At how many different steps so many kills should come, at least."""
+    return max(kills // 6, 1) + 1
 
 
 def fingerprint(out: Path) -> dict[str, str]:
@@ -124,16 +141,17 @@ def main() -> None:
     steps_at_kill: list[int] = []
     differing: set[str] = set()
     finished = 0
-    while len(steps_at_kill) < kills or not finished:
+    while not killed_enough(steps_at_kill, kills) or not finished:
         run = out / f"killed{finished}"
         process = begin(piece, settings, data, run)
         metrics = run / "metrics.jsonl"
-        seconds, line = draw_moment(chance, takes, pace, count_lines(metrics), lines)
-        if len(steps_at_kill) < kills and kill_after(seconds, process, line, metrics):
+        left = kills - len(steps_at_kill)
+        seconds, line = draw_moment(chance, takes, pace, count_lines(metrics), lines, left)
+        if not killed_enough(steps_at_kill, kills) and kill_after(seconds, process, line, metrics):
             there = Run.resume_path(run)
             steps_at_kill.append(read_tensors(there)[1]["state"]["step"] if there.is_file() else 0)
             continue
-        if len(steps_at_kill) >= kills:
+        if killed_enough(steps_at_kill, kills):
             assert os.waitpid(process, 0)[1] == 0, "the resumed training failed"
         found = fingerprint(run)
         differing |= {name for name in whole.keys() | found.keys() if whole.get(name) != found.get(name)}

@@ -22,6 +22,7 @@ SPLITS = ("train",) * 5 + ("val", "test", "test")
 PHASES = {0: "ed", 2: "es"}
 """Traced frames."""
 STRUCTURES = ("lv", "myo", "la")
+GRADES = ("none", "mild", "severe")
 GREYS = {"lv": 20, "myo": 190, "la": 90}
 BACKGROUND = 50
 
@@ -62,7 +63,7 @@ def painted(folder: Path, **settings: Any) -> Dataset:
         clip = f"{patient}-{view}"
         rows.append(_row(painting, clip, patient, view, split, sum(part.size for part in frames[:-1])))
         traces += list(_traces(painting, clip, masks))
-    schema = clip_schema(("ef_percent",), ())
+    schema = clip_schema(("ef_percent", "as_severe", "as_grade"), ("as_grade",))
     pl.DataFrame(rows, schema=schema).write_parquet(folder / "clips.parquet")
     pl.DataFrame(traces, schema=pl.Schema(TRACE_COLUMNS)).write_parquet(folder / "traces.parquet")
     np.concatenate([part.ravel() for part in frames]).tofile(folder / "frames.u8")
@@ -132,6 +133,8 @@ def _row(painting: Painting, clip: str, patient: str, view: str, split: str, off
         "crop_bottom": source_height,
         "crop_right": source_width,
         "ef_percent": 55.0,
+        "as_severe": float(int(patient[1:]) % 2),
+        "as_grade": GRADES[int(patient[1:]) % 3],
     }
 
 

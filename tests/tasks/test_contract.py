@@ -6,6 +6,7 @@ import math
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pytest
 import torch
 from torch import Tensor
@@ -20,6 +21,8 @@ from tests.tasks.painted import painted
 NAMES = registry.names("tasks")
 TRAINED = [name for name in NAMES if issubclass(registry.load("tasks", name), TrainedTask)]
 COUNT = 6
+EXACT: dict[str, dict[str, Any]] = {"diagnosis": {"smoothing": 0.0}}
+"""Settings under which a perfect answer costs nothing."""
 WHOLE = torch.tensor([[[1.0, 0, 0], [0, 1, 0]]]).expand(COUNT, 2, 3)
 
 
@@ -30,7 +33,7 @@ def dataset(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
 
 def built(name: str, dataset: Dataset) -> Task:
     kind: type[Task] = registry.load("tasks", name)
-    return kind(kind.settled(kind.Config(name=name), dataset))
+    return kind(kind.settled(kind.Config(name=name, **EXACT.get(name, {})), dataset))
 
 
 @pytest.fixture(params=NAMES)
@@ -73,7 +76,8 @@ def rows_of(
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """What a judge says of outputs for the first examples."""
     judge = task.judge(dataset, dataset.frame_size)
-    examples = task.examples(dataset, dataset.usable_clips)[:COUNT]
+    examples = task.looks(dataset, task.examples(dataset, dataset.usable_clips)[:COUNT])
+    assert len(examples) == COUNT, "the clips are too short for more than one look at each"
     scores, found = [], []
     for row, beliefs in zip(examples.iter_rows(named=True), task.beliefs(outputs), strict=True):
         own_scores, own_found = judge.judge(row["clip"], row["frame"], beliefs)
@@ -159,7 +163,10 @@ def test_what_has_learnt_the_answers_has_the_lowest_loss_and_perfect_figures(
     for other in (guesses(task, answers), -outputs, torch.zeros_like(outputs), outputs.roll(1, dims=0)):
         assert task.loss(other, answers)["loss"] > best
     figures = task.figures(task.beliefs(outputs), answers)
-    assert task.score.removeprefix("val_") in figures
+    examples = task.looks(dataset, task.examples(dataset, dataset.usable_clips)[:COUNT])
+    together = task.together(examples, task.beliefs(outputs), answers)
+    assert task.score.removeprefix("val_") in {**figures, **together}
+    assert all(value == 1 for value in together.values())
     assert all(torch.equal(figure, torch.ones(COUNT)) for figure in figures.values())
     assert all((figure < 0.5).all() for figure in task.figures(task.beliefs(-outputs), answers).values())
 
@@ -196,20 +203,23 @@ def test_beliefs_of_whole_frames_are_carried_nowhere_by_the_identity(
 
 def test_the_judge_says_what_is_promised_of_every_example(task: TrainedTask, dataset: Dataset) -> None:
     judged = task.judged
-    scores, found = rows_of(task, dataset, guesses(task, answers_of(task, dataset)))
+    rows, found = rows_of(task, dataset, guesses(task, answers_of(task, dataset)))
+    scores = task.scored(pl.DataFrame(rows)).to_dicts()
     for row in scores:
-        assert set(row) >= {*judged.keys, *judged.figures, judged.cluster}
+        assert set(row) >= {*judged.keys, *judged.figures, *(judged.ranking or ()), judged.cluster}
         assert all(isinstance(row[name], float) for name in judged.figures)
     keys = [tuple(row[key] for key in judged.keys) for row in scores]
-    assert len(set(keys)) == len(keys) == len(found)
-    assert [tuple(row[key] for key in judged.keys) for row in found] == keys
+    assert len(set(keys)) == len(keys)
+    assert set(judged.parts) <= set(judged.keys)
+    assert list(dict.fromkeys(tuple(row[key] for key in judged.keys) for row in found)) == keys
 
 
 def test_perfect_beliefs_are_judged_better_than_guesses(task: TrainedTask, dataset: Dataset) -> None:
     answers = answers_of(task, dataset)
     perfect, _ = rows_of(task, dataset, learnt(task, answers))
     rough, _ = rows_of(task, dataset, guesses(task, answers))
-    for good, bad in zip(perfect, rough, strict=True):
+    tables = (task.scored(pl.DataFrame(rows)).to_dicts() for rows in (perfect, rough))
+    for good, bad in zip(*tables, strict=True):
         for name, higher_is_better in task.judged.figures.items():
             sign = 1 if higher_is_better else -1
             assert math.isfinite(good[name])

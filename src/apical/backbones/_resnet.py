@@ -31,15 +31,16 @@ class ResNetConfig(BackboneConfig):
 
 
 class ResNet(ConvolutionalBackbone):
-    """A residual net; the settings' name is timm's name for it."""
+    """A residual net."""
 
     Config: ClassVar[type[ResNetConfig]]
+    timm_name: ClassVar[str]
     foreign: ClassVar[Mapping[str, Scale]] = {"imagenet": IMAGENET, "dino": IMAGENET}
 
     def __init__(self, config: ResNetConfig) -> None:
         super().__init__(config)
         self.config = config
-        self.net = timm_net(config)
+        self.net = timm_net(self.timm_name, config)
         self.num_features = self.net.num_features
         self.stride = config.stride
 
@@ -56,7 +57,7 @@ class ResNet(ConvolutionalBackbone):
     def published(self) -> Mapping[str, Published]:
         """The first ImageNet weights of torchvision, which the papers started from."""
         is_theirs = self.config.widths == ResNetConfig.model_fields["widths"].default
-        return {"imagenet": from_timm(f"{self.config.name}.tv_in1k")} if is_theirs else {}
+        return {"imagenet": from_timm(f"{self.timm_name}.tv_in1k")} if is_theirs else {}
 
     def adopted(self, tensors: Mapping[str, Tensor], scale: Scale) -> dict[str, Tensor]:
         """Tensors as torchvision and timm name them, three channels in."""
@@ -64,10 +65,10 @@ class ResNet(ConvolutionalBackbone):
         return grey_stem(own, scale, conv="net.conv1.weight", absorber="net.bn1.running_mean", sign=1)
 
 
-def timm_net(config: ResNetConfig) -> Any:
+def timm_net(name: str, config: ResNetConfig) -> Any:
     """The net as timm builds it: torchvision's, its wider reach below stride 32 included, with random weights."""
     return timm.create_model(
-        config.name,
+        name,
         in_chans=1,
         num_classes=0,
         output_stride=config.stride,

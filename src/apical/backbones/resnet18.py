@@ -19,3 +19,4 @@ class ResNet18(ResNet):
     """ResNet-18, D = 512."""
 
     Config = ResNet18Config
+    timm_name = "resnet18"

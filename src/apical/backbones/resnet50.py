@@ -19,3 +19,4 @@ class ResNet50(ResNet):
     """ResNet-50, D = 2048."""
 
     Config = ResNet50Config
+    timm_name = "resnet50"

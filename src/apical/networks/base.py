@@ -1,10 +1,10 @@
-"""What a network is: grey images in [0, 1] go in, logits as high and wide as they are come out."""
+"""What a network is: grey images in [0, 1] go in; logits as high and wide as they are, or of the whole, come out."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 from torch import Tensor, nn
 
@@ -14,7 +14,10 @@ from apical.config import PieceConfig
 from apical.errors import ApicalError
 from apical.networks._decoding import resized
 
-__all__ = ["Network", "NetworkConfig", "network_from", "networks_for"]
+__all__ = ["Gives", "Network", "NetworkConfig", "network_from", "networks_for"]
+
+Gives = Literal["maps", "vectors"]
+"""Whether an output lies at each pixel, or is one of the whole."""
 
 
 class NetworkConfig(PieceConfig):
@@ -25,6 +28,8 @@ class Network(nn.Module, ABC):
     """A backbone and the decoder that makes logits of what it sees."""
 
     Config: ClassVar[type[NetworkConfig]]
+    gives: ClassVar[Gives] = "maps"
+    """What its logits are of."""
     backbones: ClassVar[tuple[str, ...]]
     """Names of the backbones that it is built on."""
     default_backbone: ClassVar[Mapping[str, Any]]
@@ -64,10 +69,11 @@ class Network(nn.Module, ABC):
         return [parameter for name, parameter in named if not name.startswith("backbone.")]
 
 
-def networks_for(backbone: str) -> list[str]:
-    """Names of the networks that are built on the backbone of that name."""
+def networks_for(backbone: str, gives: Gives | None = None) -> list[str]:
+    """Names of the networks that are built on the backbone of that name, and give what is wanted if that is said."""
+    kinds = {name: registry.load("networks", name) for name in registry.names("networks")}
     return [
-        name for name in registry.names("networks") if backbone in registry.load("networks", name).backbones
+        name for name, kind in kinds.items() if backbone in kind.backbones and gives in (None, kind.gives)
     ]
 
 

@@ -31,6 +31,7 @@ class LinearProbe(Network):
         "vit_small",
         "r3d_18",
         "r2plus1d_18",
+        "tsm_resnet18",
     )
     default_backbone: ClassVar[Mapping[str, Any]] = {"name": "vit_small"}
 

@@ -19,8 +19,16 @@ DARK = 0.55
 """Shares from which figures are written in white."""
 
 
-def draw_confusion(counts: Mapping[str, Mapping[str, int]], path: Path, title: str, note: str = "") -> None:
-    """A row a truth, a column an answer; colours and percentages are shares of the row."""
+def draw_confusion(
+    counts: Mapping[str, Mapping[str, int]],
+    path: Path,
+    title: str,
+    note: str = "",
+    *,
+    kind: str = "view",
+    unit: str = "images",
+) -> None:
+    """A row a truth of some `kind`, a column an answer; colours and percentages are shares of the row's `unit`."""
     from matplotlib.figure import Figure
 
     truths, answers = list(counts), list(next(iter(counts.values()), {}))
@@ -47,11 +55,11 @@ def draw_confusion(counts: Mapping[str, Mapping[str, int]], path: Path, title: s
     axes.set(xlim=(0, max(1, len(answers))), ylim=(max(1, len(truths)), 0))
     axes.tick_params(length=0, labeltop=True, labelbottom=False)
     axes.spines[:].set_visible(False)
-    axes.set_ylabel("true view", fontsize=9, color=FAINT)
+    axes.set_ylabel(f"true {kind}", fontsize=9, color=FAINT)
     figure.text(0.012, 1 - 0.2 / height, title, fontsize=10, va="center")
     middle = place[0] + place[2] / 2
     figure.text(0.012, 1 - 0.42 / height, note, fontsize=9, va="center")
     figure.text(middle, 1 - 0.72 / height, "answer", fontsize=9, color=FAINT, ha="center", va="center")
-    note = f"Shares are of all images of the true view. {NOTICE}"
+    note = f"Shares are of all {unit} of the true {kind}. {NOTICE}"
     figure.text(0.012, 0.15 / height, note, fontsize=7, color=FAINT, va="center")
     figure.savefig(path, dpi=110)

@@ -16,7 +16,7 @@ from pydantic import Field
 from apical.dataset import Dataset
 from apical.sampling.base import Sampled, Sampling, SamplingConfig
 
-__all__ = ["Clips", "ClipsConfig", "clip_frames"]
+__all__ = ["Clips", "ClipsConfig", "clip_frames", "even_starts", "frames_from", "too_short"]
 
 Integers = npt.NDArray[np.int64]
 
@@ -44,8 +44,7 @@ class Clips(Sampling):
         lengths = clips["num_frames"].to_numpy().astype(np.int64)
         self._rows = np.repeat(np.arange(len(lengths)), config.per_clip)
         self._lengths = lengths[self._rows]
-        span = (config.frames - 1) * config.stride + 1
-        self._num_short = int((lengths < span).sum())
+        self._all_lengths = lengths
 
     @property
     def num_samples(self) -> int:
@@ -62,21 +61,44 @@ class Clips(Sampling):
     @property
     def remark(self) -> str | None:
         """How many videos are shorter than asked for."""
-        if not self._num_short:
-            return None
-        config = self.config
-        return (
-            f"{self._num_short} clips are too short for {config.frames} frames at stride {config.stride} "
-            "and show theirs closer together, or forth and back"
-        )
+        return too_short(self._all_lengths, self.config.frames, self.config.stride)
+
+
+def too_short(lengths: Integers, count: int, stride: int) -> str | None:
+    """What to say of videos of these lengths (N,) that are too short for `count` frames; nothing if none is."""
+    short = int((lengths < (count - 1) * stride + 1).sum())
+    if not short:
+        return None
+    return (
+        f"{short} clips are too short for {count} frames at stride {stride} "
+        "and show theirs closer together, or forth and back"
+    )
 
 
 def clip_frames(lengths: Integers, count: int, stride: int, starts: npt.NDArray[np.float64]) -> Integers:
     """(N, count): frames of clips from videos of these lengths (N,); `starts` (N,) in [0, 1) say where they begin."""
-    strides = np.clip((lengths - 1) // max(count - 1, 1), 1, stride)
-    room = np.maximum(lengths - (count - 1) * strides, 1)
+    room = np.maximum(lengths - (count - 1) * _strides(lengths, count, stride), 1)
     first = np.minimum((starts * room).astype(np.int64), room - 1)
-    return _forth_and_back(first[:, None] + np.arange(count) * strides[:, None], lengths[:, None])
+    return frames_from(first, lengths, count, stride)
+
+
+def frames_from(first: Integers, lengths: Integers, count: int, stride: int) -> Integers:
+    """(N, count): frames of clips that begin with the frames `first` (N,) of videos of these lengths (N,)."""
+    steps = np.arange(count) * _strides(lengths, count, stride)[:, None]
+    return _forth_and_back(first[:, None] + steps, lengths[:, None])
+
+
+def even_starts(length: int, count: int, stride: int, clips: int) -> list[int]:
+    """Where so many clips begin that lie evenly in a video, from its beginning to its end; fewer if it is short."""
+    room = length - (count - 1) * int(_strides(np.array([length]), count, stride)[0])
+    places = np.linspace(0, max(room - 1, 0), clips).round().astype(np.int64)
+    starts: list[int] = np.unique(places).tolist()
+    return starts
+
+
+def _strides(lengths: Integers, count: int, stride: int) -> Integers:
+    """How far on each next frame lies: as asked for, or closer together where a video is too short for that."""
+    return np.clip((lengths - 1) // max(count - 1, 1), 1, stride)
 
 
 def _forth_and_back(places: Integers, lengths: Integers) -> Integers:

@@ -12,9 +12,9 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from apical.statistics.clusters import Array, Clusters, cluster_sums, rounds_of
+from apical.statistics.clusters import Array, Clusters, cluster_sums, drawn_counts, rounds_of
 
-__all__ = ["Estimate", "Kind", "balanced_interval", "mean_interval", "ratio_interval"]
+__all__ = ["Estimate", "Kind", "balanced_interval", "bca_limits", "mean_interval", "ratio_interval"]
 
 Kind = Literal["bca", "percentile"]
 
@@ -90,10 +90,15 @@ def balanced_interval(
         return Estimate(value, np.nan, np.nan, level, len(sums))
     offsets = _balanced(_resampled_sums(sums, resamples, seed)) - value
     without = _balanced(sums.sum(axis=0) - sums) - value
-    shares = np.array([(1 - level) / 2, (1 + level) / 2])
-    shares = _corrected(shares, _bias(offsets), _skewness(without))
-    low, high = np.quantile(offsets, shares).tolist()
+    low, high = bca_limits(offsets, without, level)
     return Estimate(value, value + low, value + high, level, len(sums))
+
+
+def bca_limits(offsets: Array, without: Array, level: float) -> tuple[float, float]:
+    """Limits, counted from a figure, as are resamples of it (R,) and figures (M,) that leave out one cluster each."""
+    shares = np.array([(1 - level) / 2, (1 + level) / 2])
+    low, high = np.quantile(offsets, _corrected(shares, _bias(offsets), _skewness(without))).tolist()
+    return low, high
 
 
 def _balanced(sums: Array) -> Array:
@@ -106,13 +111,7 @@ def _balanced(sums: Array) -> Array:
 
 def _resampled_sums(sums: Array, resamples: int, seed: int) -> Array:
     """Sums (R, K) of clusters (M, K) drawn with replacement, as many as there are."""
-    generator, count = np.random.default_rng(seed), len(sums)
-    found = []
-    for rows in rounds_of(resamples, count):
-        drawn = generator.integers(count, size=(rows, count)) + count * np.arange(rows)[:, None]
-        times = np.bincount(drawn.ravel(), minlength=rows * count).reshape(rows, count)
-        found.append(times @ sums)
-    return np.concatenate(found)
+    return np.concatenate([times @ sums for times in drawn_counts(len(sums), resamples, seed)])
 
 
 def _limits(
@@ -126,10 +125,9 @@ def _limits(
     offsets = _resampled(excess, sums[:, 1], resamples, seed)
     if not offsets.size:
         return np.nan, np.nan
-    shares = np.array([(1 - level) / 2, (1 + level) / 2])
     if kind == "bca":
-        shares = _corrected(shares, _bias(offsets), _acceleration(excess, sums[:, 1]))
-    low, high = np.quantile(offsets, shares).tolist()
+        return bca_limits(offsets, _without_one(excess, sums[:, 1]), level)
+    low, high = np.quantile(offsets, [(1 - level) / 2, (1 + level) / 2]).tolist()
     return low, high
 
 
@@ -151,14 +149,17 @@ def _bias(offsets: Array) -> float:
     return NORMAL.inv_cdf(share) if 0 < share < 1 else np.inf
 
 
-def _acceleration(excess: Array, weights: Array) -> float:
-    """A sixth of the jackknife's skewness over clusters; 0 where leaving one out changes nothing."""
-    return _skewness(-excess / (weights.sum() - weights))
+def _without_one(excess: Array, weights: Array) -> Array:
+    """Ratios (M,) that leave out one cluster each, counted from the ratio itself."""
+    found: Array = -excess / (weights.sum() - weights)
+    return found
 
 
 def _skewness(without: Array) -> float:
-    """A sixth of the skewness of figures (M,) that leave out one cluster each."""
+    """A sixth of the skewness of figures (M,) that leave out one cluster each; 0 where that changes nothing."""
     lean = without[np.isfinite(without)]
+    if not lean.size:
+        return 0.0
     lean = lean.mean() - lean
     spread = float((lean**2).sum() ** 1.5)
     return float((lean**3).sum()) / (6 * spread) if spread > 0 else 0.0

@@ -116,7 +116,8 @@ class MaskTask(Task):
         """Every metric, at the source's size and, with `_working`, at the size worked on."""
         names = sorted(registry.names("metrics"), key=lambda name: name != "dice")
         ways = {name: registry.load("metrics", name).higher_is_better for name in names}
-        return Judged(KEYS, ways | {f"{name}_working": way for name, way in ways.items()})
+        figures = ways | {f"{name}_working": way for name, way in ways.items()}
+        return Judged(KEYS, figures, parts=("structure",))
 
     def judge(self, dataset: Dataset, size: tuple[int, int]) -> MaskJudge:
         """Masks beside traces."""

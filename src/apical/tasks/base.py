@@ -20,6 +20,8 @@ from torch import Tensor
 from apical.config import PieceConfig
 from apical.dataset import Dataset
 from apical.leakage import Leakage
+from apical.looks import Look
+from apical.networks.base import Gives
 from apical.pictures.run_sheet import Sheet
 
 __all__ = [
@@ -68,6 +70,12 @@ class Judged:
     """Columns with figures, and whether higher is better; the first one counts most."""
     cluster: str = "patient"
     """The column whose rows are alike."""
+    parts: tuple[str, ...] = ()
+    """Those of the keys by which rows are told apart in tables of comparison: the structure, say."""
+    unit: str = "images"
+    """What is counted: the word for what the other keys tell apart."""
+    ranking: tuple[str, str] | None = None
+    """Columns with a belief and with the truth, 0 or 1, where the area under the ROC curve says most."""
 
 
 class Judge(Protocol):
@@ -85,6 +93,10 @@ class Task(ABC):
     Config: ClassVar[type[TaskConfig]]
     leakage: Leakage = "remarked"
     """What is done where a patient is both learnt from and judged."""
+    look: Look | None = None
+    """What an example shows; null is one frame."""
+    remarks: tuple[str, ...] = ()
+    """What a reader of the run, or of its scores, should know."""
 
     def __init__(self, config: Any) -> None:
         self.config = config
@@ -97,6 +109,10 @@ class Task(ABC):
     @abstractmethod
     def examples(self, dataset: Dataset, clips: pl.DataFrame) -> pl.DataFrame:
         """The labelled images among these clips: rows (row, clip, frame, patient), `row` that of `clips`."""
+
+    def looks(self, dataset: Dataset, examples: pl.DataFrame) -> pl.DataFrame:  # noqa: ARG002
+        """The examples as they are judged: a video may be looked at several times."""
+        return examples
 
     @abstractmethod
     def answers(self, dataset: Dataset, examples: pl.DataFrame) -> Answers:
@@ -123,6 +139,10 @@ class Task(ABC):
     def judge(self, dataset: Dataset, size: tuple[int, int]) -> Judge:
         """Who judges what is believed of a dataset's images of this size."""
 
+    def scored(self, rows: pl.DataFrame) -> pl.DataFrame:
+        """The table of scores, made of all rows of a judge's."""
+        return rows
+
     @abstractmethod
     def summary(self, dataset: Dataset, scores: pl.DataFrame) -> dict[str, Any]:
         """Scores in a few figures, as JSON holds them."""
@@ -138,6 +158,9 @@ class Task(ABC):
     ) -> Mapping[str, str]:
         """Write pictures of scores; their file names and what each shows."""
 
+    def load(self, folder: Path) -> None:  # noqa: B027
+        """Take up what lies beside a run's weights, or what a person has made of it; most tasks keep nothing there."""
+
 
 class TrainedTask(Task):
     """A task that a network learns step by step."""
@@ -148,6 +171,23 @@ class TrainedTask(Task):
     """The figure that says best how well it goes; higher is better."""
     num_outputs: int
     """K, of the network's outputs."""
+    wants: ClassVar[Gives] = "maps"
+    """Whether the network says something of each pixel, or of the whole."""
+    networks: ClassVar[tuple[str, ...]] = ("unet_resnet", "unet", "token_decoder")
+    """Networks that are taken if none is named: the first that fits the encoder; without an encoder, the first."""
+    judges_together: ClassVar[bool] = False
+    """Whether it says something of all held-out examples together, once it has the beliefs of each."""
+
+    def begin(self, answers: Answers, count: int) -> None:
+        """Get to know the answers of the `count` examples that are to be learnt from, before the first step."""
+
+    def together(self, examples: pl.DataFrame, beliefs: Tensor, answers: Tensor) -> Mapping[str, float]:
+        """Figures of all held-out examples, for watching."""
+        del examples, beliefs, answers
+        return {}
+
+    def conclude(self, examples: pl.DataFrame, beliefs: Tensor, answers: Tensor, folder: Path) -> None:
+        """Write beside the run what held-out examples tell once training is over, such as thresholds."""
 
     @abstractmethod
     def loss(self, outputs: Tensor, answers: Tensor) -> Losses:
@@ -167,8 +207,6 @@ class FittedTask(Task):
 
     needs_parcels: ClassVar[bool]
     """Whether its outputs are scores of parcels (B, K, H, W); else they are vectors (B, D)."""
-    remarks: tuple[str, ...] = ()
-    """What a reader of the run should know."""
 
     @property
     def needs_labels(self) -> bool:
@@ -182,10 +220,6 @@ class FittedTask(Task):
     @abstractmethod
     def save(self, folder: Path) -> None:
         """Write what was learnt beside a run."""
-
-    @abstractmethod
-    def load(self, folder: Path) -> None:
-        """Take up what `save` wrote, or what a person has made of it."""
 
     @abstractmethod
     def report(self) -> list[str]:
