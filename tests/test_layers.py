@@ -42,6 +42,11 @@ GROUND = {
 ARTIFACTS = {"dataset", "draft", "journal", "run", "run_draft", "scores", "segments", "tables"}
 PARTS = {
     "atlas",
+    "cases",
+    "explained",
+    "explanation_report",
+    "explanations",
+    "sanity",
     "correspondences",
     "reasons",
     "augmentations",
@@ -65,6 +70,7 @@ PARTS = {
     "leakage",
     "learner",
     "lessons",
+    "looks",
     "loggers",
     "measures",
     "methods",
@@ -89,13 +95,14 @@ PARTS = {
     "split_file",
     "splits",
     "starts",
+    "sweeping",
     "tasks",
     "statistics",
     "views",
     "weights",
 }
-STAGES = {"compare", "doctor", "evaluate", "finetune", "ingest", "inspect", "parcels", "pretrain"}
-DOOR = {"__init__", "__main__", "cli"}
+STAGES = {"compare", "doctor", "evaluate", "explain", "finetune", "ingest", "inspect", "parcels", "pretrain"}
+DOOR = {"__init__", "__main__", "cli", "cli_judging", "cli_words"}
 RANK = {name: rank for rank, group in enumerate([GROUND, ARTIFACTS, PARTS, STAGES, DOOR]) for name in group}
 MODULES = sorted(PACKAGE.rglob("*.py"))
 

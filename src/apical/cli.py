@@ -9,6 +9,8 @@ import typer
 from typer.core import TyperGroup
 
 from apical import registry
+from apical.cli_judging import compare, evaluate, explain, parcels
+from apical.cli_words import Init, Overrides, Recipe, complete
 from apical.errors import ApicalError
 from apical.first_process import is_first_process
 from apical.version import VERSION
@@ -42,11 +44,6 @@ app = typer.Typer(
     rich_markup_mode="rich",
 )
 
-Overrides = Annotated[
-    list[str] | None,
-    typer.Argument(metavar="[KEY=VALUE]...", help="Settings, as key=value or key.sub=value."),
-]
-
 
 @app.callback(invoke_without_command=True)
 def _door(
@@ -59,17 +56,13 @@ def _door(
         raise typer.Exit
 
 
-def _complete(folder: str) -> list[str]:
-    return registry.names(folder)
-
-
 @app.command()
 def phantom(
     out: Annotated[Path, typer.Argument(help="A new or empty folder.")],
     layout: Annotated[
         str,
         typer.Option(
-            help="Whose on-disk layout to write.", autocompletion=lambda: _complete("phantom.layouts")
+            help="Whose on-disk layout to write.", autocompletion=lambda: complete("phantom.layouts")
         ),
     ],
     patients: Annotated[int, typer.Option(min=1, help="How many synthetic patients.")] = 20,
@@ -90,7 +83,7 @@ def phantom(
 @app.command()
 def ingest(
     source: Annotated[
-        str, typer.Argument(help="How the data lie on disk.", autocompletion=lambda: _complete("sources"))
+        str, typer.Argument(help="How the data lie on disk.", autocompletion=lambda: complete("sources"))
     ],
     folder: Annotated[Path, typer.Argument(help="The folder that holds them.")],
     out: Annotated[Path, typer.Option(help="The dataset folder to write or to continue.")],
@@ -121,21 +114,13 @@ def inspect(
 @app.command()
 def pretrain(
     method: Annotated[
-        str, typer.Argument(help="What to learn from.", autocompletion=lambda: _complete("methods"))
+        str, typer.Argument(help="What to learn from.", autocompletion=lambda: complete("methods"))
     ],
     out: Annotated[Path, typer.Option(help="The run folder to write or, with --resume, to go on with.")],
     data: Annotated[Path | None, typer.Option(help="A dataset folder.")] = None,
-    recipe: Annotated[
-        str | None,
-        typer.Option(
-            help="Settings by the name of a recipe, or a YAML file.",
-            autocompletion=lambda: _complete("recipes"),
-        ),
-    ] = None,
+    recipe: Recipe = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on where a run stopped.")] = False,
-    init: Annotated[
-        str | None, typer.Option(help="First weights: random, imagenet, dino:FILE, or a run folder.")
-    ] = None,
+    init: Init = None,
     devices: Annotated[int | None, typer.Option(min=1, help="Devices on each node.")] = None,
     nodes: Annotated[int | None, typer.Option(min=1, help="Machines.")] = None,
     strategy: Annotated[str | None, typer.Option(help="auto or ddp.")] = None,
@@ -153,28 +138,24 @@ def pretrain(
 
 @app.command()
 def finetune(
-    task: Annotated[str, typer.Argument(help="What to learn.", autocompletion=lambda: _complete("tasks"))],
+    task: Annotated[str, typer.Argument(help="What to learn.", autocompletion=lambda: complete("tasks"))],
     out: Annotated[Path, typer.Option(help="The run folder to write or, with --resume, to go on with.")],
     data: Annotated[Path | None, typer.Option(help="A dataset folder.")] = None,
-    init: Annotated[
-        str | None, typer.Option(help="First weights: random, imagenet, dino:FILE, or a run folder.")
-    ] = None,
+    init: Init = None,
     network: Annotated[
         str | None,
-        typer.Option(help="What learns it.", autocompletion=lambda: _complete("networks")),
+        typer.Option(help="What learns it.", autocompletion=lambda: complete("networks")),
     ] = None,
     labels: Annotated[
         str | None, typer.Option(help="Annotated patients to learn from: all, 20, or 5%.")
     ] = None,
     seed: Annotated[int | None, typer.Option(min=0, help="Of the draw of patients and all else.")] = None,
-    recipe: Annotated[
-        str | None,
-        typer.Option(
-            help="Settings by the name of a recipe, or a YAML file.",
-            autocompletion=lambda: _complete("recipes"),
-        ),
-    ] = None,
+    recipe: Recipe = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on where a run stopped.")] = False,
+    sweep: Annotated[
+        str | None,
+        typer.Option(help="Try values of a setting, and keep the best: optimiser.lr=1e-4,5e-4,1e-5."),
+    ] = None,
     devices: Annotated[int | None, typer.Option(min=1, help="Devices on each node.")] = None,
     nodes: Annotated[int | None, typer.Option(min=1, help="Machines.")] = None,
     strategy: Annotated[str | None, typer.Option(help="auto or ddp.")] = None,
@@ -193,6 +174,7 @@ def finetune(
         network=network,
         recipe=recipe,
         resume=resume,
+        sweep=sweep,
         overrides=overrides or [],
         **given,
         **places,
@@ -200,56 +182,8 @@ def finetune(
     typer.echo("\n".join(report_lines(trained)))
 
 
-@app.command()
-def evaluate(
-    run: Annotated[Path, typer.Argument(help="A run that 'apical finetune' wrote.")],
-    data: Annotated[Path, typer.Option(help="A dataset folder.")],
-    out: Annotated[Path, typer.Option(help="Where scores and pictures go.")],
-    split: Annotated[str, typer.Option(help="Whom to judge it on: train, val, test, none, or all.")] = "test",
-    which: Annotated[str, typer.Option(help="The best weights, or the last.")] = "best",
-    batch_size: Annotated[int, typer.Option(min=1, help="Images at once.")] = 16,
-    device: Annotated[str, typer.Option(help="auto, cpu, or cuda.")] = "auto",
-) -> None:
-    """Judge a model image by image, with intervals, and draw its worst and best."""
-    from apical.evaluate import evaluate as run_stage
-    from apical.evaluation_report import report_lines
-
-    scores = run_stage(run, data, out, split=split, which=which, batch_size=batch_size, device=device)
-    typer.echo("\n".join(report_lines(scores)))
-
-
-@app.command()
-def parcels(
-    run: Annotated[Path, typer.Argument(help="A run of 'apical pretrain', or of parcel_segmentation.")],
-    data: Annotated[Path, typer.Option(help="A dataset folder.")],
-    out: Annotated[Path, typer.Option(help="Where pictures and tables go.")],
-    split: Annotated[str, typer.Option(help="What to look at: train, val, test, none, or all.")] = "val",
-    level: Annotated[
-        list[int] | None,
-        typer.Option(help="Before there are parcels: which maps of the backbone to look at, 0 the finest."),
-    ] = None,
-    device: Annotated[str, typer.Option(help="auto, cpu, or cuda.")] = "auto",
-) -> None:
-    """Show what a run's parcels are, what they overlap, and why each image got its mask."""
-    from apical.parcels import parcels as run_stage
-
-    typer.echo("\n".join(run_stage(run, data, out, split=split, levels=level, device=device).lines))
-
-
-@app.command()
-def compare(
-    scores: Annotated[
-        list[Path],
-        typer.Argument(help="Folders that 'apical evaluate' wrote; the first is the one to compare with."),
-    ],
-    figure: Annotated[str | None, typer.Option(help="What to compare; Dice unless given.")] = None,
-    out: Annotated[Path | None, typer.Option(help="A JSON file for the table.")] = None,
-) -> None:
-    """Compare models on the same images: differences, intervals, and p values corrected for their number."""
-    from apical.compare import compare as run_stage
-    from apical.compare import comparison_lines
-
-    typer.echo("\n".join(comparison_lines(run_stage(scores, figure=figure, out=out))))
+for judge in (evaluate, parcels, explain, compare):
+    app.command()(judge)
 
 
 @app.command(name="list")

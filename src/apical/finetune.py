@@ -25,6 +25,7 @@ from apical.recipes import recipe_path
 from apical.run import Run
 from apical.run_draft import RunDraft, claimed
 from apical.starts import backbone_of_start
+from apical.sweeping import Sweep, swept
 from apical.tasks.base import FittedTask, TrainedTask
 from apical.training_run import MAY_CHANGE, command_line, data_folder, run_card, trained_run
 
@@ -42,10 +43,24 @@ def finetune(
     network: str | None = None,
     recipe: str | None = None,
     resume: bool = False,
+    sweep: str | None = None,
     overrides: Sequence[str] = (),
     **given: Any,
 ) -> Run:
-    """Train, or fit, the run folder `out` for `task` on some of the labels of the dataset `data`."""
+    """Train, or fit, the run folder `out` for `task` on some of the labels of the dataset `data`.
+
+    With `sweep`, a setting and several values, the best of as many runs becomes this one.
+    """
+    if sweep is not None:
+        words = {"data": data, "network": network, "recipe": recipe, "sweep": sweep, **given}
+        known = {"data": data, "network": network, "recipe": recipe, "resume": resume, **given}
+        return swept(
+            out,
+            Sweep.read(sweep),
+            command_line("finetune", task, out, words, overrides),
+            resumes=resume,
+            train=lambda folder, setting: finetune(task, folder, overrides=[*overrides, setting], **known),
+        )
     chosen = {**given, "network": network, "data": None if data is None else str(data.resolve())}
     learns = _fitted if issubclass(registry.load("tasks", task), FittedTask) else _trained
     with claimed(out, resumes=resume) as draft, enough_memory("these settings", SMALLER):

@@ -76,6 +76,7 @@ def _settled(
         settings["views"] = kind.default_views(min(dataset.frame_size))
     config = read_config(PretrainConfig, overrides=overrides, **settings)
     _refuse_other_method(method, config.method.name)
+    kind.refuse_clips(config.method, getattr(config.sampling, "frames", 1))
     return config, dataset
 
 

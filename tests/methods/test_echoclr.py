@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import permutations
 from math import factorial, log
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,10 +14,12 @@ from torch import Tensor, nn
 
 from apical.backbones.base import Features
 from apical.batch import Batch
+from apical.dataset import Dataset
 from apical.errors import ApicalError
 from apical.methods.echoclr import EchoCLR, EchoCLRConfig, shuffled
 from apical.methods.mi_simclr import MISimCLR, clip_views
 from apical.methods.simclr import SimCLR, SimCLRConfig
+from apical.pretrain import pretrain
 from tests.methods.tiny import FIRST, Tiny, noise
 
 
@@ -139,3 +143,12 @@ def test_multi_instance_simclr_is_simclr_on_other_samples() -> None:
     theirs = SimCLR(SimCLRConfig(temperature=0.05, hidden_features=256), Tiny(axes=3))
     assert torch.equal(mine.loss(batch, FIRST)["loss"], theirs.loss(batch, FIRST)["loss"])
     assert MISimCLR.defaults["sampling"]["name"] == "study_pairs"
+
+
+def test_clips_of_another_length_are_refused_before_a_folder_is_left(
+    phantom_dataset: Callable[..., Dataset], tmp_path: Path
+) -> None:
+    data = phantom_dataset("echonet_dynamic").folder
+    with pytest.raises(ApicalError, match="the order of 4 frames, but clips have 3"):
+        pretrain("echoclr", tmp_path / "run", data=data, overrides=["sampling.frames=3"])
+    assert not (tmp_path / "run" / "run.json").exists()

@@ -70,3 +70,11 @@ def test_studies_with_one_video_are_counted(tmp_path: Path) -> None:
 def test_studies_of_two_patients_that_share_a_name_are_not_one(tmp_path: Path) -> None:
     dataset = tiny_dataset(tmp_path, [5, 5], patient=["a", "b"], study=["s1", "s1"])
     assert StudyPairs(StudyPairsConfig(), dataset, dataset.usable_clips).num_samples == 2
+
+
+def test_all_pairs_may_be_shown_as_the_released_code_does(tmp_path: Path) -> None:
+    rule = pairs(tmp_path, pairs="all")
+    drawn = rule.draw(np.random.default_rng(0))
+    shown = sorted(tuple(sorted(pair)) for pair in drawn.clips.tolist())
+    assert shown == [(0, 1), (0, 3), (1, 3), (2, 2), (4, 4)]
+    assert rule.num_samples == 5

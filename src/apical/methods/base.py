@@ -60,6 +60,11 @@ class Method(nn.Module, ABC):
         return {}
 
     @classmethod
+    def refuse_clips(cls, config: Any, frames: int) -> None:
+        """An error if a method with these settings can't learn from samples of so many frames; most can."""
+        del config, frames
+
+    @classmethod
     def default_views(cls, size: int) -> Mapping[str, Any]:
         """Settings of its views, by group, for source frames of about `size` pixels; unless it says so, a pair."""
         return pair_views(size)

@@ -63,7 +63,7 @@ class EchoCLR(MISimCLR):
         """Both, their weighted sum, how often the order is told rightly, and what contrasts say."""
         del moment
         clips = torch.cat(pair_of(batch))
-        self._refuse_other_length(clips)
+        self.refuse_clips(self.config, clips.shape[2] if clips.ndim == 5 else 1)
         orders = torch.randint(len(self.orders), (len(clips),)).to(clips.device)
         vectors = self.backbone(shuffled(clips, self.orders[orders])).vector
         patients = batch.patients if self.config.masks_same_patient else None
@@ -80,12 +80,13 @@ class EchoCLR(MISimCLR):
             "spread": spread(projected),
         }
 
-    def _refuse_other_length(self, clips: Tensor) -> None:
-        seen = clips.shape[2] if clips.ndim == 5 else 1
-        if seen != self.config.frames:
+    @classmethod
+    def refuse_clips(cls, config: EchoCLRConfig, frames: int) -> None:
+        """Those of another length than the orders that are told apart."""
+        if frames != config.frames:
             raise ApicalError(
-                f"EchoCLR tells the order of {self.config.frames} frames, but clips have {seen}",
-                remedy=f"Set sampling.frames={self.config.frames}, or method.frames={seen} (from 2 to 6).",
+                f"EchoCLR tells the order of {config.frames} frames, but clips have {frames}",
+                remedy=f"Set sampling.frames={config.frames}, or method.frames={frames} (from 2 to 6).",
             )
 
 

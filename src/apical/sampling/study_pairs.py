@@ -1,11 +1,13 @@
 """Two videos of one study: a clip of each, since what they have in common is the patient's heart (Holste 2024).
 
 One pair a study and epoch, drawn anew: studies with many videos count no more than others. A study with one video
-gives two clips of it.
+gives two clips of it. The released code shows all pairs of each study instead (pairs=all).
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from itertools import combinations
 from typing import Literal
 
 import numpy as np
@@ -30,12 +32,14 @@ class StudyPairsConfig(SamplingConfig):
     """Frames of a clip."""
     stride: int = Field(default=1, gt=0)
     """How many frames on each next one lies, where the video is long enough."""
+    pairs: Literal["drawn", "all"] = "drawn"
+    """Whether an epoch shows a few pairs of each study, drawn anew, or all that there are."""
     per_study: int = Field(default=1, gt=0)
-    """How many pairs of each study an epoch shows."""
+    """How many pairs of each study an epoch shows, where they are drawn."""
 
 
 class StudyPairs(Sampling):
-    """`per_study` pairs of every study."""
+    """`per_study` pairs of every study, or all pairs."""
 
     Config = StudyPairsConfig
     config: StudyPairsConfig
@@ -47,24 +51,21 @@ class StudyPairs(Sampling):
             clips.with_row_index("row").group_by("patient", "study", maintain_order=True).agg(pl.col("row"))
         )
         rows = [np.asarray(each, np.int64) for each in grouped["row"].to_list()]
-        self._counts = np.repeat(np.array([len(each) for each in rows], np.int64), config.per_study)
-        starts = np.cumsum([0, *map(len, rows)])[:-1]
-        self._starts = np.repeat(starts.astype(np.int64), config.per_study)
-        self._rows = np.concatenate(rows) if rows else np.zeros(0, np.int64)
+        times = config.per_study if config.pairs == "drawn" else 1
+        self._studies = [each for each in rows for _ in range(times)]
+        self._all = np.array([pair for each in rows for pair in _pairs_of(each)], np.int64).reshape(-1, 2)
         self._num_single = sum(len(each) == 1 for each in rows)
         self._num_studies = len(rows)
 
     @property
     def num_samples(self) -> int:
         """The pairs that an epoch shows."""
-        return len(self._counts)
+        return len(self._studies if self.config.pairs == "drawn" else self._all)
 
     def draw(self, random: np.random.Generator) -> Sampled:
         """Two videos of each study, different ones where it has them, and a start in each."""
-        first = (random.random(self.num_samples) * self._counts).astype(np.int64)
-        step = 1 + (random.random(self.num_samples) * np.maximum(self._counts - 1, 1)).astype(np.int64)
-        second = (first + step) % self._counts
-        clips = self._rows[np.stack([self._starts + first, self._starts + second], axis=1)]
+        is_drawn = self.config.pairs == "drawn"
+        clips = _drawn_pairs(self._studies, random) if is_drawn else self._all
         config, lengths = self.config, self._lengths[clips]
         starts = random.random(clips.shape)
         frames = clip_frames(lengths.ravel(), config.frames, config.stride, starts.ravel())
@@ -76,3 +77,18 @@ class StudyPairs(Sampling):
         if not self._num_single:
             return None
         return f"{self._num_single} of {self._num_studies} studies have one video, of which both clips of a pair are"
+
+
+def _drawn_pairs(studies: Sequence[Integers], random: np.random.Generator) -> Integers:
+    """(N, 2): two different rows of each, where it has them."""
+    counts = np.array([len(each) for each in studies], np.int64)
+    first = (random.random(len(studies)) * counts).astype(np.int64)
+    step = 1 + (random.random(len(studies)) * np.maximum(counts - 1, 1)).astype(np.int64)
+    places = np.stack([first, (first + step) % counts], axis=1)
+    return np.array([rows[pair] for rows, pair in zip(studies, places, strict=True)], np.int64).reshape(-1, 2)
+
+
+def _pairs_of(rows: Integers) -> list[tuple[int, int]]:
+    """All pairs of different rows; of a study with one video, that one and itself."""
+    listed = rows.tolist()
+    return list(combinations(listed, 2)) or [(listed[0], listed[0])]
