@@ -12,9 +12,11 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from apical import registry
 from apical.backbones.base import Features
 from apical.batch import Batch
 from apical.dataset import Dataset
+from apical.encoders import backbone_from
 from apical.errors import ApicalError
 from apical.methods.echoclr import EchoCLR, EchoCLRConfig, shuffled
 from apical.methods.mi_simclr import MISimCLR, clip_views
@@ -77,6 +79,7 @@ def test_whoever_sees_the_order_tells_it_always(frames: int, monkeypatch: pytest
 def test_there_are_as_many_answers_as_orders_and_a_guess_costs_their_logarithm(frames: int) -> None:
     method = built(frames)
     assert method.orders.tolist() == [list(order) for order in permutations(range(frames))]
+    assert isinstance(method.order_head, nn.Linear)
     nn.init.zeros_(method.order_head.weight)
     nn.init.zeros_(method.order_head.bias)
     torch.manual_seed(1)
@@ -152,3 +155,28 @@ def test_clips_of_another_length_are_refused_before_a_folder_is_left(
     with pytest.raises(ApicalError, match="the order of 4 frames, but clips have 3"):
         pretrain("echoclr", tmp_path / "run", data=data, overrides=["sampling.frames=3"])
     assert not (tmp_path / "run" / "run.json").exists()
+
+
+def test_the_order_may_be_told_from_frames_of_a_net_that_looks_at_each_by_itself() -> None:
+    """Of such a net the clip's vector is the same in any order."""
+    settings = {"name": "resnet18", "stride": 32, "widths": (8, 8, 8, 8)}
+    backbone = backbone_from(registry.load("backbones", "resnet18").Config(**settings))
+    method = EchoCLR(EchoCLRConfig(frames=3, order_from="frames"), backbone)
+    optimiser = torch.optim.Adam(method.parameters(), lr=3e-3)
+    told = []
+    for step in range(60):
+        torch.manual_seed(step)
+        losses = method(clips_of(3, samples=8, seed=step), FIRST)
+        optimiser.zero_grad()
+        torch.autograd.backward(losses["loss"])
+        optimiser.step()
+        told.append(float(losses["order_accuracy"]))
+    assert sum(told[-10:]) / 10 > 2 / 6, "twice what a guess reaches"
+
+
+def test_a_backbone_that_keeps_no_frames_is_refused_with_what_to_do() -> None:
+    backbone = backbone_from(registry.load("backbones", "r3d_18").Config())
+    method = EchoCLR(EchoCLRConfig(frames=4, order_from="frames"), backbone)
+    with pytest.raises(ApicalError, match="keeps no map of each frame") as error:
+        method(clips_of(4), FIRST)
+    assert "method.order_from=clip" in str(error.value)

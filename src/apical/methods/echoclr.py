@@ -15,7 +15,7 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional
 
-from apical.backbones.base import Backbone
+from apical.backbones.base import Backbone, Features
 from apical.batch import Batch
 from apical.errors import ApicalError
 from apical.methods._contrast import nt_xent
@@ -35,6 +35,9 @@ class EchoCLRConfig(MISimCLRConfig):
     name: Literal["echoclr"] = "echoclr"  # type: ignore[assignment]
     frames: int = Field(default=4, ge=2, le=6)
     """T, the frames of a clip (sampling.frames must be the same): T! orders are told apart, 720 at most."""
+    order_from: Literal["clip", "frames"] = "clip"
+    """What the order is told from: the clip's vector by a linear layer, which is the paper's, or the vectors of its
+    frames by two layers. The second learns sooner, and needs a backbone that keeps all frames."""
     order_weight: float = Field(default=1.0, ge=0)
     """How much telling the order counts beside the contrast."""
 
@@ -49,7 +52,7 @@ class EchoCLR(MISimCLR):
 
     def __init__(self, config: EchoCLRConfig, backbone: Backbone) -> None:
         super().__init__(config, backbone)
-        self.order_head = nn.Linear(backbone.num_features, factorial(config.frames))
+        self.order_head = _order_head(config, backbone.num_features)
         self.register_buffer(
             "orders", torch.tensor(list(permutations(range(config.frames)))), persistent=False
         )
@@ -65,11 +68,11 @@ class EchoCLR(MISimCLR):
         clips = torch.cat(pair_of(batch))
         self.refuse_clips(self.config, clips.shape[2] if clips.ndim == 5 else 1)
         orders = torch.randint(len(self.orders), (len(clips),)).to(clips.device)
-        vectors = self.backbone(shuffled(clips, self.orders[orders])).vector
+        seen = self.backbone(shuffled(clips, self.orders[orders]))
         patients = batch.patients if self.config.masks_same_patient else None
-        projected = self.projector(vectors)
+        projected = self.projector(seen.vector)
         contrast = nt_xent(projected, self.config.temperature, patients)
-        told = self.order_head(vectors).float()
+        told = self.order_head(self._order_features(seen)).float()
         order = functional.cross_entropy(told, orders)
         return {
             "loss": contrast.loss + self.config.order_weight * order,
@@ -80,6 +83,18 @@ class EchoCLR(MISimCLR):
             "spread": spread(projected),
         }
 
+    def _order_features(self, seen: Features) -> Tensor:
+        """(B, D), or (B, T D) of the frames in turn."""
+        if self.config.order_from == "clip":
+            return seen.vector
+        if seen.map.ndim < 5 or seen.map.shape[2] != self.config.frames:
+            raise ApicalError(
+                "This backbone keeps no map of each frame, from which the order of frames could be told",
+                seen=f"{seen.map.shape[2]} of {self.config.frames} frames" if seen.map.ndim == 5 else None,
+                remedy="Set method.order_from=clip, or take another backbone, such as tsm_resnet18.",
+            )
+        return seen.map.mean((3, 4)).transpose(1, 2).flatten(1)
+
     @classmethod
     def refuse_clips(cls, config: EchoCLRConfig, frames: int) -> None:
         """Those of another length than the orders that are told apart."""
@@ -88,6 +103,16 @@ class EchoCLR(MISimCLR):
                 f"EchoCLR tells the order of {config.frames} frames, but clips have {frames}",
                 remedy=f"Set sampling.frames={config.frames}, or method.frames={frames} (from 2 to 6).",
             )
+
+
+def _order_head(config: EchoCLRConfig, features: int) -> nn.Module:
+    """Scores of the T! orders."""
+    orders = factorial(config.frames)
+    if config.order_from == "clip":
+        return nn.Linear(features, orders)
+    return nn.Sequential(
+        nn.Linear(config.frames * features, features), nn.ReLU(), nn.Linear(features, orders)
+    )
 
 
 def shuffled(clips: Tensor, orders: Tensor) -> Tensor:
