@@ -57,6 +57,9 @@ bench: $(READY)  ## Every benchmark beside its rival
 	$(BIN)/python benchmarks/pretrain.py
 	$(BIN)/python benchmarks/intervals.py
 	$(BIN)/python benchmarks/segmentation.py
+	$(BIN)/python benchmarks/video.py
+	$(BIN)/python benchmarks/raptor.py
+	$(BIN)/python benchmarks/neighbours.py
 
 constraints: $(READY)  ## Pin every dependency anew
 	$(UV) pip compile --quiet --no-header --no-annotate --no-emit-index-url --universal --all-extras --python-version 3.11 pyproject.toml --output-file constraints.txt

@@ -41,6 +41,8 @@ class Resampling:
         is_turned = self.is_turned[samples]
         if not is_turned.any():
             return self._straight(frames, samples).clamp_(0, 1)
+        if is_turned.all():
+            return self._turned(frames, samples).clamp_(0, 1)
         made = torch.empty((*frames.shape[:2], self.height, self.width), device=frames.device)
         for way, is_meant in ((self._straight, ~is_turned), (self._turned, is_turned)):
             places = is_meant.nonzero().flatten().to(frames.device)

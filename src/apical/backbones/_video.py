@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from apical.backbones._foreign import Published, Scale, grey_stem
 from apical.backbones.base import Backbone, BackboneConfig, Features
@@ -17,6 +17,22 @@ __all__ = ["KINETICS", "VideoResNet"]
 
 KINETICS = Scale((0.43216, 0.394666, 0.37645), (0.22803, 0.22145, 0.216989))
 STEM = "net.stem.0.weight"
+
+
+class _GreyStem(nn.Conv3d):
+    """A convolution of clips (B, 1, T, H, W) that sees the frames around each one as the channels of an image.
+
+    The sums are the same. Kernels for clips of one channel are several times slower, and those in bf16 make no numbers
+    of a single frame on CPUs.
+    """
+
+    def forward(self, clips: Tensor) -> Tensor:
+        """Maps (B, D, T, h, w), laid out pixel by pixel, which the convolutions behind it like."""
+        depth, reach = self.kernel_size[0], int(self.padding[0])
+        frames = functional.pad(clips[:, 0], (0, 0, 0, 0, reach, reach))
+        around = frames.unfold(1, depth, 1).flatten(0, 1).contiguous().permute(0, 3, 1, 2)
+        maps = functional.conv2d(around, self.weight[:, 0], None, self.stride[1:], self.padding[1:])
+        return maps.reshape(clips.shape[0], clips.shape[2], *maps.shape[1:]).transpose(1, 2)
 
 
 class VideoResNet(Backbone):
@@ -33,7 +49,7 @@ class VideoResNet(Backbone):
         super().__init__(config)
         self.net = type(self).build(weights=None)
         stem = self.net.stem[0]
-        self.net.stem[0] = nn.Conv3d(
+        self.net.stem[0] = _GreyStem(
             1, stem.out_channels, stem.kernel_size, stem.stride, stem.padding, bias=False
         )
         nn.init.kaiming_normal_(self.net.stem[0].weight, mode="fan_out", nonlinearity="relu")
@@ -52,19 +68,12 @@ class VideoResNet(Backbone):
 
     def _maps(self, images: Tensor) -> list[Tensor]:
         is_clip = images.ndim == 5
-        latest = self._stem(images if is_clip else images[:, :, None])
+        latest = self.net.stem(images if is_clip else images[:, :, None])
         maps = [latest]
         for stage in (self.net.layer1, self.net.layer2, self.net.layer3, self.net.layer4):
             latest = stage(latest)
             maps.append(latest)
         return maps if is_clip else [each[:, :, 0] for each in maps]
-
-    def _stem(self, clips: Tensor) -> Tensor:
-        """In float32 where there is but one frame: of that, bf16 kernels for one channel make no numbers on CPUs."""
-        is_exact = clips.shape[2] == 1 and clips.device.type == "cpu"
-        with torch.autocast(clips.device.type, enabled=False) if is_exact else nullcontext():
-            seen: Tensor = self.net.stem(clips.float() if is_exact else clips)
-        return seen
 
     def published(self) -> Mapping[str, Published]:
         """What Kinetics-400 taught it, as torchvision gives it out."""
