@@ -23,6 +23,7 @@ from tests.resume.test_resume import GROUPS, SMALL
 from tests.tasks.painted import painted
 
 TASK = "lv_segmentation"
+TASK_OF = {"maps": TASK, "vectors": "diagnosis"}
 METHODS = registry.names("methods")
 BACKBONES = {
     "vit_small": 'backbone={"name": "vit_small", "patch": 8, "image_size": 32, "dim": 24, "depth": 2, "heads": 2}',
@@ -65,10 +66,12 @@ def pretrained(dataset: Dataset, runs: Path, method: str, backbone: str) -> Run:
     return pretrain(method, out, data=dataset.folder, overrides=[*settings, "monitor_images=8"], resume=True)
 
 
-def started(dataset: Dataset, out: Path, init: Path | str, *overrides: str, epochs: int = 0) -> Run:
+def started(
+    dataset: Dataset, out: Path, init: Path | str, *overrides: str, epochs: int = 0, task: str = TASK
+) -> Run:
     """A fine-tuning that has taken no step: what it leaves is what it starts from."""
     settings = ["size=32", "fewest_samples=8", f"epochs={epochs}", "average=null", *ALIKE, *overrides]
-    return finetune(TASK, out, data=dataset.folder, init=str(init), overrides=settings)
+    return finetune(task, out, data=dataset.folder, init=str(init), overrides=settings)
 
 
 def differing(start: Run, then: Run) -> set[str]:
@@ -83,7 +86,8 @@ def test_every_tensor_of_every_methods_encoder_is_taken(
     method: str, network: str, dataset: Dataset, runs: Path, tmp_path: Path
 ) -> None:
     start = pretrained(dataset, runs, method, "vit_small")
-    run = started(dataset, tmp_path / "run", start.folder, f"network={network}")
+    task = TASK_OF[registry.load("networks", network).gives]
+    run = started(dataset, tmp_path / "run", start.folder, f"network={network}", task=task)
     mine, theirs = (
         {name for name in each.weights("best") if name.startswith(BACKBONE)} for each in (run, start)
     )
@@ -98,7 +102,8 @@ def test_networks_that_fit_the_runs_backbone_take_it(
     network: str, dataset: Dataset, runs: Path, tmp_path: Path
 ) -> None:
     start = pretrained(dataset, runs, METHODS[0], "unet_encoder")
-    run = started(dataset, tmp_path / "run", start.folder, f"network={network}")
+    task = TASK_OF[registry.load("networks", network).gives]
+    run = started(dataset, tmp_path / "run", start.folder, f"network={network}", task=task)
     assert set(start.weights("best")) <= set(run.weights("last"))
     assert not differing(start, run)
 
