@@ -146,7 +146,10 @@ def _plot(lines: Sequence[Line], path: Path) -> None:
                     [line["studies"]] * line["draws"], line["each"], ".", color=COLOURS[start], alpha=0.4
                 )
         axes.axhline(0.5, color="#a0aec0", linewidth=1, linestyle=(0, (4, 3)))
-        axes.set(xscale="log", xlabel="labelled studies", title=DISEASES[disease])
+        amounts = sorted({line["studies"] for line in lines if line["disease"] == disease and line["draws"]})
+        axes.set(xscale="log" if amounts else "linear", xlabel="labelled studies", title=DISEASES[disease])
+        axes.set_xticks(amounts, [str(amount) for amount in amounts])
+        axes.minorticks_off()
         axes.spines[["top", "right"]].set_visible(False)
     axes.legend(frameon=False, title="first weights")
     figure.axes[0].set_ylabel("AUROC on test studies")
