@@ -77,9 +77,12 @@ def _line(key: tuple[str, str, str], cells: Sequence[Cell], random: Sequence[Cel
         "positives": int(np.sum(truths)),
         "judged": len(truths),
     }
-    others = [cell for cell in random if "auroc" in cell]
-    if start != "random" and {cell["seed"] for cell in others} == {cell["seed"] for cell in told}:
-        found = paired_auroc(_mean_ranks(told), _mean_ranks(others), truths, patients)
+    shared = {cell["seed"] for cell in random if "auroc" in cell} & {cell["seed"] for cell in told}
+    if start != "random" and shared:
+        ours, theirs = (
+            _mean_ranks([cell for cell in group if cell["seed"] in shared]) for group in (told, random)
+        )
+        found = paired_auroc(ours, theirs, truths, patients)
         line["gain"] = {"value": found.value, "low": found.low, "high": found.high, "p": found.p}
     return line
 
@@ -96,7 +99,7 @@ def _heading(dataset: Dataset, groups: Iterable[Sequence[Cell]]) -> str:
         f"**Synthetic data.** {dataset.card.title}; test studies of patients that nobody learnt from. "
         f"Research use only. Device: {', '.join(devices)}.\n\n"
         "AUROC: the mean over draws of labelled studies, then each draw; the interval and the gain over random first "
-        "weights are those of the mean rank over draws, patients resampled (BCa).\n\n"
+        "weights, of the draws that both have, are those of the mean rank over draws, patients resampled (BCa).\n\n"
     )
 
 

@@ -73,11 +73,16 @@ def test_draws_are_averaged_and_compared_with_random(dataset: Dataset, tmp_path:
     assert (tmp_path / "out" / "label-efficiency.png").stat().st_size > 1000
 
 
-def test_other_draws_than_randoms_are_not_compared(dataset: Dataset, tmp_path: Path) -> None:
-    cells = [cell("random", 0, 0.4), cell("simclr", 0, 1.0), cell("simclr", 1, 1.0)]
-    tables_of(cells, dataset, tmp_path / "out")
-    lines = json.loads((tmp_path / "out" / "label-efficiency.json").read_text())["lines"]
-    assert "gain" not in lines[1]
+def test_only_draws_that_random_has_too_are_compared(dataset: Dataset, tmp_path: Path) -> None:
+    cells = [cell("random", 0, 0.4), cell("simclr", 0, 1.0)]
+    gains = []
+    extras: list[list[dict[str, Any]]] = [[], [cell("simclr", 1, 3.0)], [cell("echoclr", 1, 3.0)]]
+    for number, more in enumerate(extras):
+        tables_of([*cells, *more], dataset, tmp_path / str(number))
+        lines = json.loads((tmp_path / str(number) / "label-efficiency.json").read_text())["lines"]
+        gains.append([line.get("gain", {}).get("value") for line in lines])
+    assert gains[0][1] == gains[1][1]
+    assert gains[2] == [*gains[0], None]
 
 
 def test_a_draw_of_one_class_is_said_and_not_counted(dataset: Dataset, tmp_path: Path) -> None:
