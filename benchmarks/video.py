@@ -31,7 +31,7 @@ from pretrain_meter import describe, matmul_peak, one_thread, seconds_of, work_s
 from video_ours import Clips, OurFinetuning, OurPretraining, counted
 from video_rivals import Pairs, ReleasedFinetuning, ReleasedPretraining, load_video, pairs_of
 
-OURS = "apical"
+OURS, CHEAP = "apical", "apical, tsm_resnet18"
 INPUT_AIMS = {"released": 30.0}
 STEP_AIMS = {"released": 2.5}
 FRAMES, LONG, SIDE = 4, 16, 112
@@ -160,7 +160,11 @@ def finetuning_figures(plan: Plan, device: torch.device) -> dict[str, Any]:
     """Steps on longer clips that are there already."""
     clips = Clips(plan.clips, LONG, plan.side)
     ours = OurFinetuning(clips, device)
-    steps = {OURS: ours.step, "released": ReleasedFinetuning(clips, device).step}
+    steps = {
+        OURS: ours.step,
+        CHEAP: OurFinetuning(clips, device, "tsm_resnet18").step,
+        "released": ReleasedFinetuning(clips, device).step,
+    }
     ways = {name: steps_of(step, device) for name, step in steps.items()}
     return step_figures(ways, plan.clips, plan, device) | asdict(counted(ours.net, ours))
 

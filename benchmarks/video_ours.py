@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from apical.backbones.r3d_18 import R3D18, R3D18Config
+from apical import registry
 from apical.config import read_config
 from apical.dataset import Dataset
 from apical.launch import start
@@ -92,14 +92,15 @@ class OurPretraining:
 
 
 class OurFinetuning:
-    """R3D-18 and a logit, as a fine-tuning trains them, on clips that are there already."""
+    """A backbone and a logit, as a fine-tuning trains them, on clips that are there already."""
 
-    def __init__(self, clips: Clips, device: torch.device) -> None:
+    def __init__(self, clips: Clips, device: torch.device, backbone: str = "r3d_18") -> None:
         torch.manual_seed(0)
         self.device = device
         self.clips = torch.rand(clips.batch, 1, clips.frames, clips.side, clips.side, device=device)
-        backbone = R3D18(R3D18Config())
-        self.net = channels_last(nn.ModuleList([backbone, nn.Linear(backbone.num_features, 1)]).to(device))
+        kind = registry.load("backbones", backbone)
+        encoder = kind(kind.Config())
+        self.net = channels_last(nn.ModuleList([encoder, nn.Linear(encoder.num_features, 1)]).to(device))
         self.optimiser = torch.optim.Adam(self.net.parameters(), lr=RATE, foreach=True)
 
     def step(self) -> None:

@@ -19,9 +19,9 @@ class ConvolutionalBackbone(Backbone):
         """Maps from the finest to the coarsest, of images whose scale is the one the first layer wants."""
 
     def features(self, images: Tensor) -> Features:
-        """The last map (B, D, h, w) and its mean over all places (B, D)."""
+        """The last map (B, D, h, w), or (B, D, t, h, w) of clips, and its mean over all places and times (B, D)."""
         last = self.maps(images)[-1]
-        return Features(vector=last.mean((2, 3)), map=last)
+        return Features(vector=last.mean(tuple(range(2, last.ndim))), map=last)
 
     def pyramid(self, images: Tensor) -> list[Tensor]:
         """All maps."""

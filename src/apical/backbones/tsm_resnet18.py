@@ -13,7 +13,6 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from apical.backbones._resnet import ResNet, ResNetConfig
-from apical.backbones.base import Features
 
 __all__ = ["TSMResNet18", "shifted"]
 
@@ -38,11 +37,6 @@ class TSMResNet18(ResNet):
     def __init__(self, config: TSMResNet18Config) -> None:
         super().__init__(config)
         self._shifts = [_shift_before(block, config.share) for block in self._blocks()]
-
-    def features(self, images: Tensor) -> Features:
-        """The last map (B, D, t, h, w), or (B, D, h, w) of images, and its mean over all places and times (B, D)."""
-        last = self.maps(images)[-1]
-        return Features(vector=last.flatten(2).mean(dim=2), map=last)
 
     def maps(self, images: Tensor) -> list[Tensor]:
         """As of an image; of clips, with the frames at the third place."""

@@ -14,16 +14,12 @@ from apical.tasks._diagnosis_keeping import Kept
 from apical.tasks._study_labels import ANSWER, NO, YES
 from apical.tasks._study_votes import WEIGHT
 
-__all__ = ["LookJudge", "judged_columns", "raw_beliefs", "study_scores"]
+__all__ = ["FIGURES", "LookJudge", "raw_beliefs", "study_scores"]
 
+FIGURES: Mapping[str, bool] = {"log_loss": False, "brier": False, "correct": True}
+"""Of a study, and whether higher is better."""
 LEAST = 1e-12
 """No probability is taken to be smaller."""
-
-
-def judged_columns(classes: Sequence[str]) -> Mapping[str, bool]:
-    """The figures of a study, and whether higher is better."""
-    del classes
-    return {"log_loss": False, "brier": False, "correct": True}
 
 
 class LookJudge:

@@ -27,7 +27,7 @@ from apical.sampling.clips import even_starts
 from apical.tasks._diagnosis_head import ClassHead
 from apical.tasks._diagnosis_keeping import Kept, concluded, read_kept, write_kept
 from apical.tasks._diagnosis_pictures import draw_scores
-from apical.tasks._diagnosis_scores import LookJudge, judged_columns, study_scores
+from apical.tasks._diagnosis_scores import FIGURES, LookJudge, study_scores
 from apical.tasks._diagnosis_summary import summarised, summary_lines, watched_figures
 from apical.tasks._study_labels import ANSWER, YES, answers_of, classes_of
 from apical.tasks._study_votes import VOTES, WEIGHT, Vote
@@ -222,7 +222,7 @@ class Diagnosis(TrainedTask):
         """Scores of studies."""
         return Judged(
             keys=("patient", "study"),
-            figures=judged_columns(self.classes),
+            figures=FIGURES,
             unit="studies",
             ranking=("probability", "truth") if self.head.is_binary else None,
         )
